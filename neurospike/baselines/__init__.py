@@ -1,0 +1,3 @@
+"""Conventional opponents by name."""
+
+__all__: list[str] = []

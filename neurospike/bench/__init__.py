@@ -1,0 +1,3 @@
+"""Side-by-side benchmarks behind `neurospike bench`."""
+
+__all__: list[str] = []

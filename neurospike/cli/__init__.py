@@ -1,0 +1,3 @@
+"""The `neurospike` command."""
+
+__all__: list[str] = []

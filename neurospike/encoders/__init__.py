@@ -1,0 +1,3 @@
+"""Real data into spikes."""
+
+__all__: list[str] = []

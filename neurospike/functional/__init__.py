@@ -1,0 +1,3 @@
+"""Pure maths: neuron steps and surrogate gradients."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Adapters to and from the neighbouring projects."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Fused multi-step neurons."""
+
+__all__: list[str] = []

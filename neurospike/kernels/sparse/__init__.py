@@ -1,0 +1,3 @@
+"""Kernel maps and sparse convolution."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Points into voxels."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Networks by name."""
+
+__all__: list[str] = []

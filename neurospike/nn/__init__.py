@@ -1,0 +1,3 @@
+"""Layers: neurons, sparse convolutions, norms, containers."""
+
+__all__: list[str] = []

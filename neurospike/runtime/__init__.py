@@ -1,0 +1,3 @@
+"""Streaming sessions."""
+
+__all__: list[str] = []

@@ -1,0 +1,137 @@
+"""The set of occupied voxels that tensors share, and the cache of kernel maps built on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from neurospike.errors import ArgumentError
+
+Shape3 = tuple[int, int, int]
+Built = TypeVar("Built")
+
+_KEY_LIMIT = 2**62  # keys carry a one-voxel halo; the top bit stays free for offsets
+
+
+class ActiveSet:
+    """Sorted, unique voxel coordinates of a batch, and whatever was derived from them.
+
+    Shared by reference: every tensor on the set meets the same cached kernel maps.
+
+    Attributes
+    ----------
+    coords
+        int32 (N, 4), rows (batch, i, j, k) in ascending order.
+    stride
+        Edge of one voxel in voxels of the input grid.
+    parent
+        The finer set that a strided convolution came from, or None.
+    """
+
+    __slots__ = ("_cache", "batch_size", "coords", "parent", "spatial_shape", "stride")
+
+    def __init__(
+        self,
+        coords: Tensor,
+        spatial_shape: Shape3,
+        batch_size: int,
+        *,
+        stride: Shape3 = (1, 1, 1),
+        parent: ActiveSet | None = None,
+    ) -> None:
+        self.coords = coords
+        self.spatial_shape = spatial_shape
+        self.batch_size = batch_size
+        self.stride = stride
+        self.parent = parent
+        self._cache: dict[Hashable, Any] = {}
+
+    def __len__(self) -> int:
+        return self.coords.shape[0]
+
+    def cached(self, key: Hashable, build: Callable[[], Built]) -> Built:
+        """Return what was built under ``key`` on this set, building it at the first call."""
+        if key not in self._cache:
+            self._cache[key] = build()
+        found: Built = self._cache[key]
+        return found
+
+    @property
+    def keys(self) -> Tensor:
+        """int64 (N,) linear keys, ascending."""
+        return self.cached("keys", lambda: linear_keys(self.coords, self.spatial_shape))
+
+    @property
+    def sample_bounds(self) -> Tensor:
+        """int64 (batch_size + 1,): rows ``bounds[b]:bounds[b + 1]`` belong to sample b."""
+
+        def build() -> Tensor:
+            samples = torch.arange(self.batch_size + 1, device=self.coords.device)
+            return torch.searchsorted(self.coords[:, 0].contiguous().long(), samples)
+
+        return self.cached("sample_bounds", build)
+
+    def same_voxels(self, other: ActiveSet) -> bool:
+        """Whether both sets hold the same voxels of the same grid."""
+        return self is other or (
+            self.spatial_shape == other.spatial_shape
+            and self.batch_size == other.batch_size
+            and self.stride == other.stride
+            and torch.equal(self.coords, other.coords)
+        )
+
+    def to(self, device: torch.device | str) -> ActiveSet:
+        """The same set on another device; maps are rebuilt there on first use."""
+        if self.coords.device == torch.device(device):
+            return self
+        parent = None if self.parent is None else self.parent.to(device)
+        return ActiveSet(
+            self.coords.to(device),
+            self.spatial_shape,
+            self.batch_size,
+            stride=self.stride,
+            parent=parent,
+        )
+
+
+def linear_keys(coords: Tensor, spatial_shape: Shape3) -> Tensor:
+    """int64 (N,) row-major keys of (batch, i, j, k); ascending keys are ascending rows."""
+    x, y, z = spatial_shape
+    c = coords.long()
+    return ((c[:, 0] * x + c[:, 1]) * y + c[:, 2]) * z + c[:, 3]
+
+
+def check_coords(owner: str, coords: Tensor, spatial_shape: Shape3, batch_size: int) -> None:
+    """Raise unless coords is an integer (N, 4) inside the grid, whose keys fit in int64."""
+    if coords.ndim != 2 or coords.shape[1] != 4 or coords.dtype.is_floating_point:
+        raise ArgumentError(
+            f"{owner}.coords: must be integers of shape (N, 4) as (batch, i, j, k); "
+            f"got {coords.dtype} of shape {tuple(coords.shape)}."
+        )
+    if len(spatial_shape) != 3 or min(spatial_shape) < 1:
+        raise ArgumentError(
+            f"{owner}.spatial_shape: must be three positive edges; got {spatial_shape}."
+        )
+    if batch_size < 0:
+        raise ArgumentError(f"{owner}.batch_size: must be 0 or more; got {batch_size}.")
+    cells = max(batch_size, 1)
+    for edge in spatial_shape:
+        cells *= edge + 2
+    if cells >= _KEY_LIMIT:
+        raise ArgumentError(
+            f"{owner}.spatial_shape: {spatial_shape} x batch {batch_size} exceeds the key range "
+            "of 2^62 cells; use a coarser voxel size or a smaller batch."
+        )
+    if coords.shape[0] == 0:
+        return
+    low = coords.amin(0).tolist()
+    high = coords.amax(0).tolist()
+    limits = (batch_size, *spatial_shape)
+    if min(low) < 0 or any(h >= limit for h, limit in zip(high, limits, strict=True)):
+        raise ArgumentError(
+            f"{owner}.coords: rows must lie in [0, {limits}); got minimum {tuple(low)} and "
+            f"maximum {tuple(high)}. Crop the points, or enlarge spatial_shape or batch_size."
+        )

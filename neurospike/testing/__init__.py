@@ -1,0 +1,3 @@
+"""Assertions and generators for users' own tests."""
+
+__all__: list[str] = []

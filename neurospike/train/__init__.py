@@ -1,0 +1,3 @@
+"""Training on Lightning: modules and recipes."""
+
+__all__: list[str] = []

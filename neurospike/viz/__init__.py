@@ -1,0 +1,3 @@
+"""Figures from plain arrays."""
+
+__all__: list[str] = []
