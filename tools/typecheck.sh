@@ -17,7 +17,7 @@ expected=$(find neurospike hw datasets -name '*.py' | wc -l)
 cd "$tree"
 "$mypy" --config-file "$config" --cache-dir ../../.mypy_cache -p neurospike "$@" | tee ../typecheck.log
 checked=$(sed -nE 's/.*(in|checked) ([0-9]+) source files.*/\2/p' ../typecheck.log)
-if [ "$checked" != "$expected" ]; then
+if [ "${checked:-0}" -lt "$expected" ]; then
     echo "typecheck: mypy saw $checked files of $expected" >&2
     exit 1
 fi

@@ -128,7 +128,7 @@ class VoxelTensor:
             *self.features.shape[:-2], self.batch_size * x * y * z, self.features.shape[-1]
         )
         flat = flat.index_copy(-2, self.active.keys, self.features)
-        grid = flat.unflatten(-2, (self.batch_size, x, y, z))
+        grid = flat.reshape(*flat.shape[:-2], self.batch_size, x, y, z, flat.shape[-1])
         return grid.movedim(-1, -4)
 
     def to(self, target: torch.device | torch.dtype | str) -> VoxelTensor:
