@@ -1,0 +1,42 @@
+# `make demo` and `make test` each do all the set-up they need.
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test setup lint types unit doctest bench format clean
+
+demo: $(STAMP)
+	$(BIN)/neurospike demo --out report
+
+test: lint types unit doctest
+
+setup: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml tools/setup.sh
+	bash tools/setup.sh $(VENV)
+	touch $@
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(STAMP)
+	VENV=$(VENV) bash tools/typecheck.sh
+
+# Kernels are compiled once, before the tests: their own time is then what it says.
+unit: $(STAMP)
+	$(BIN)/neurospike warmup
+	$(BIN)/python -m pytest tests
+
+doctest: $(STAMP)
+	$(BIN)/python -m pytest --doctest-modules --pyargs neurospike neurospike.hw neurospike.datasets
+
+bench: $(STAMP)
+	$(BIN)/neurospike bench
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf build dist report runs *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
