@@ -43,12 +43,14 @@ class VoxelTensor:
     VoxelTensor(voxels=2, features=(2, 3), spatial_shape=(4, 4, 4), batch_size=1)
     """
 
-    __slots__ = ("active", "features", "virtual_steps")
+    __slots__ = ("active", "features", "one_step", "virtual_steps")
 
     active: ActiveSet
     features: Tensor
     virtual_steps: int
     """Unary events per integer step along T: D where spikes are expanded, else 1."""
+    one_step: bool
+    """Whether unary events came from features (N, C) and collapse to that shape again."""
 
     def __init__(
         self, coords: Tensor, features: Tensor, spatial_shape: Sequence[int], batch_size: int
@@ -74,6 +76,7 @@ class VoxelTensor:
                     f"{remedy}."
                 )
         self.virtual_steps = 1
+        self.one_step = False
         self.features = _check_features(features, len(self.active))
 
     @classmethod
@@ -88,18 +91,27 @@ class VoxelTensor:
         return cls(coords[order], features.index_select(-2, order), shape, batch_size)
 
     @classmethod
-    def on(cls, active: ActiveSet, features: Tensor, *, virtual_steps: int = 1) -> VoxelTensor:
+    def on(
+        cls,
+        active: ActiveSet,
+        features: Tensor,
+        *,
+        virtual_steps: int = 1,
+        one_step: bool = False,
+    ) -> VoxelTensor:
         """Features on a set that is already known to be valid; nothing is sorted or searched."""
         tensor = cls.__new__(cls)
         tensor.active = active
         tensor.features = _check_features(features, len(active))
         tensor.virtual_steps = virtual_steps
+        tensor.one_step = one_step
         return tensor
 
-    def replace(self, features: Tensor, *, virtual_steps: int | None = None) -> VoxelTensor:
+    def replace(self, features: Tensor) -> VoxelTensor:
         """Other features on the same active set, and with it the same kernel maps."""
-        steps = self.virtual_steps if virtual_steps is None else virtual_steps
-        return VoxelTensor.on(self.active, features, virtual_steps=steps)
+        return VoxelTensor.on(
+            self.active, features, virtual_steps=self.virtual_steps, one_step=self.one_step
+        )
 
     @property
     def coords(self) -> Tensor:
@@ -136,7 +148,12 @@ class VoxelTensor:
         if isinstance(target, torch.dtype):
             return self.replace(self.features.to(target))
         active = self.active.to(target)
-        return VoxelTensor.on(active, self.features.to(target), virtual_steps=self.virtual_steps)
+        return VoxelTensor.on(
+            active,
+            self.features.to(target),
+            virtual_steps=self.virtual_steps,
+            one_step=self.one_step,
+        )
 
     def __add__(self, other: VoxelTensor) -> VoxelTensor:
         _check_same_set("VoxelTensor.__add__", self, other)
