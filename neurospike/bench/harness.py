@@ -1,0 +1,99 @@
+"""Side-by-side timing: candidates take turns in one process, so that noise meets them alike."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from statistics import quantiles
+
+from neurospike.errors import ArgumentError
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of one candidate over all rounds: median, quartiles, best."""
+
+    median_s: float
+    lower_s: float
+    upper_s: float
+    best_s: float
+    repeats: int
+
+    @classmethod
+    def of(cls, seconds: list[float]) -> Timing:
+        """Summarise single measurements, in seconds."""
+        if len(seconds) == 1:
+            return cls(seconds[0], seconds[0], seconds[0], seconds[0], 1)
+        lower, median, upper = quantiles(seconds, n=4, method="inclusive")
+        return cls(median, lower, upper, min(seconds), len(seconds))
+
+    def __str__(self) -> str:
+        return f"{self.median_s * 1e3:.3g} ms [{self.lower_s * 1e3:.3g}, {self.upper_s * 1e3:.3g}]"
+
+
+def interleave(
+    candidates: Mapping[str, Callable[[], object]], repeats: int, *, warmup: int = 1
+) -> dict[str, Timing]:
+    """Time callables in turns, A B C A B C, after ``warmup`` untimed rounds.
+
+    Parameters
+    ----------
+    candidates
+        Name to callable without arguments.
+    repeats
+        Timed rounds; each runs every candidate once.
+    warmup
+        Untimed rounds first: kernels compile there, so that no first call is timed.
+
+    Raises
+    ------
+    ArgumentError
+        Fewer than one round.
+
+    Examples
+    --------
+    >>> sorted(interleave({"a": lambda: None, "b": lambda: None}, repeats=3))
+    ['a', 'b']
+    """
+    if repeats < 1:
+        raise ArgumentError(f"interleave.repeats: must be 1 or more; got {repeats}.")
+    for _ in range(warmup):
+        for run in candidates.values():
+            run()
+    seconds: dict[str, list[float]] = {name: [] for name in candidates}
+    for _ in range(repeats):
+        for name, run in candidates.items():
+            start = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - start)
+    return {name: Timing.of(taken) for name, taken in seconds.items()}
+
+
+def machine() -> dict[str, str | int]:
+    """What a benchmark table must say about where it ran."""
+    import torch
+
+    return {
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count() or 1,
+        "torch_threads": torch.get_num_threads(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "torch": version("torch"),
+        "numba": version("numba"),
+        "numpy": version("numpy"),
+    }
+
+
+def _cpu_model() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
