@@ -1,3 +1,5 @@
 """Real data into spikes."""
 
-__all__: list[str] = []
+from neurospike.encoders.voxelizer import Voxelization, Voxelizer
+
+__all__ = ["Voxelization", "Voxelizer"]
