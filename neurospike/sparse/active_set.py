@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -31,7 +31,15 @@ class ActiveSet:
         The finer set that a strided convolution came from, or None.
     """
 
-    __slots__ = ("_cache", "batch_size", "coords", "parent", "spatial_shape", "stride")
+    __slots__ = (
+        "__weakref__",
+        "_cache",
+        "batch_size",
+        "coords",
+        "parent",
+        "spatial_shape",
+        "stride",
+    )
 
     def __init__(
         self,
@@ -74,13 +82,26 @@ class ActiveSet:
 
         return self.cached("sample_bounds", build)
 
+    def seed(self) -> _Seed:
+        """Everything but the parent, to make the same set again, cache and all."""
+        return _Seed(self.coords, self.spatial_shape, self.batch_size, self.stride, self._cache)
+
+    @classmethod
+    def from_seed(cls, seed: _Seed, *, parent: ActiveSet) -> ActiveSet:
+        """The set that ``seed`` was taken from."""
+        made = cls(
+            seed.coords, seed.spatial_shape, seed.batch_size, stride=seed.stride, parent=parent
+        )
+        made._cache = seed.cache
+        return made
+
     def same_voxels(self, other: ActiveSet) -> bool:
         """Whether both sets hold the same voxels of the same grid."""
         return self is other or (
             self.spatial_shape == other.spatial_shape
             and self.batch_size == other.batch_size
             and self.stride == other.stride
-            and torch.equal(self.coords, other.coords)
+            and (self.coords is other.coords or torch.equal(self.coords, other.coords))
         )
 
     def to(self, device: torch.device | str) -> ActiveSet:
@@ -95,6 +116,14 @@ class ActiveSet:
             stride=self.stride,
             parent=parent,
         )
+
+
+class _Seed(NamedTuple):
+    coords: Tensor
+    spatial_shape: Shape3
+    batch_size: int
+    stride: Shape3
+    cache: dict[Hashable, Any]
 
 
 def linear_keys(coords: Tensor, spatial_shape: Shape3) -> Tensor:
