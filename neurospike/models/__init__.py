@@ -1,6 +1,6 @@
 """Networks by name, and their checkpoints."""
 
 from neurospike.models.e3dsnn import E3DSNN, e3dsnn
-from neurospike.models.registry import CheckpointInfo, load, read_info, register, save
+from neurospike.models.registry import CheckpointInfo, create, load, read_info, register, save
 
-__all__ = ["E3DSNN", "CheckpointInfo", "e3dsnn", "load", "read_info", "register", "save"]
+__all__ = ["E3DSNN", "CheckpointInfo", "create", "e3dsnn", "load", "read_info", "register", "save"]

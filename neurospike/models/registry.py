@@ -58,6 +58,28 @@ def register(factory: Callable[P, M]) -> Callable[P, M]:
     return build
 
 
+def create(name: str, **arguments: Any) -> nn.Module:
+    """Call a registered factory by name.
+
+    Raises
+    ------
+    ArgumentError
+        An unknown name, or an argument that the factory does not take.
+    """
+    if name not in _FACTORIES:
+        raise ArgumentError(
+            f"models.create.name: must be one of {', '.join(sorted(_FACTORIES))}; got {name!r}."
+        )
+    factory = _FACTORIES[name]
+    try:
+        inspect.signature(factory).bind(**arguments)
+    except TypeError as error:
+        raise ArgumentError(
+            f"models.create: {name} takes {inspect.signature(factory)}; {error}."
+        ) from error
+    return factory(**arguments)
+
+
 def save(model: nn.Module, path: str | Path, *, extra: Mapping[str, Any] | None = None) -> None:
     """Write a checkpoint, whole or not at all.
 

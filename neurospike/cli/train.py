@@ -1,0 +1,54 @@
+"""``neurospike train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neurospike.cli.common import need, overrides, print_json, say
+
+
+def train(
+    task: Annotated[str, typer.Argument(help="A recipe's name, or the path of a .toml recipe.")],
+    root: Annotated[
+        Path | None, typer.Option(help="Folder of the data, where it needs one.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run [runs/TASK-SEED].")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of data, weights and order.")] = 0,
+    epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's number.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Change the recipe: training.batch_size=8.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the run's resume.ckpt.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Train a network by a recipe, test its best validation epoch once.
+
+    Recipes: solids (no download), modelnet40, modelnet10, chairs-monitors.
+
+    Example: neurospike train modelnet40 --root data/modelnet40_normal_resampled --out runs/first
+    """
+    need("train", "lightning", "tensorboard")
+    from neurospike.train import fit, load_recipe, parse_recipe
+
+    recipe = load_recipe(task)
+    changes = [*(settings or []), *([] if epochs is None else [f"training.epochs={epochs}"])]
+    if changes:
+        recipe = parse_recipe(overrides(recipe.model_dump(mode="json"), changes), origin=task)
+    folder = out or Path("runs") / f"{recipe.name}-{seed}"
+    say(f"{recipe.description} (tested: {recipe.tested})", quiet=as_json)
+    say(f"run folder: {folder}", quiet=as_json)
+    result = fit(recipe, out=folder, root=root, seed=seed, resume=resume)
+    if as_json:
+        print_json(result)
+        return
+    say(
+        f"{result.parameters:,} parameters, {result.epochs} epochs in {result.seconds:.0f} s: "
+        f"best validation {100 * result.best_validation_accuracy:.1f} %, "
+        f"test {100 * result.test_accuracy:.1f} % on {result.test_samples} samples"
+    )
+    say(f"next: neurospike evaluate {result.checkpoint} ; neurospike energy {result.checkpoint}")

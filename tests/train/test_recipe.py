@@ -1,0 +1,60 @@
+from pathlib import Path
+
+import pytest
+
+from neurospike.errors import ArgumentError, DataError
+from neurospike.train import load_recipe, parse_recipe, recipe_names
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_that_ships_is_valid(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.name == name
+    assert recipe.source
+    assert recipe.data.protocol == "clean"
+
+
+def test_the_papers_recipe_is_the_papers() -> None:
+    recipe = load_recipe("modelnet40")
+    assert recipe.tested == "reduced"
+    assert (recipe.optimizer.name, recipe.optimizer.lr, recipe.optimizer.momentum) == (
+        "sgd",
+        0.1,
+        0.9,
+    )
+    assert recipe.optimizer.nesterov
+    assert recipe.optimizer.weight_decay == 1e-3
+    assert recipe.schedule.milestones == (0.6, 0.8)
+    assert (recipe.training.epochs, recipe.training.batch_size) == (300, 16)
+    assert recipe.training.label_smoothing == 0.2
+    assert recipe.voxels.size == 0.01
+    assert recipe.data.arguments["points"] == 8192
+    assert (recipe.augment.scale, recipe.augment.shift) == ((0.9, 1.1), 0.2)
+
+
+def test_an_unknown_name_lists_the_known() -> None:
+    with pytest.raises(ArgumentError, match="solids"):
+        load_recipe("solid")
+
+
+def test_an_unknown_key_is_named() -> None:
+    content = load_recipe("solids").model_dump(mode="json")
+    content["training"]["epoch"] = 3
+    with pytest.raises(DataError, match=r"mine\.toml: training\.epoch: Extra inputs"):
+        parse_recipe(content, origin="mine.toml")
+
+
+def test_a_value_out_of_range_is_named() -> None:
+    content = load_recipe("solids").model_dump(mode="json")
+    content["voxels"]["size"] = 0
+    with pytest.raises(DataError, match=r"voxels\.size: Input should be greater than 0"):
+        parse_recipe(content, origin="mine.toml")
+
+
+def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "r.toml"
+    path.write_text("name = [")
+    with pytest.raises(DataError, match=r"r\.toml: not valid TOML"):
+        load_recipe(path)
+    with pytest.raises(DataError, match="cannot be read"):
+        load_recipe(tmp_path / "none.toml")

@@ -1,0 +1,75 @@
+from typing import Any
+
+import numpy as np
+import torch
+
+from neurospike.train.recipe import AugmentPart, EverySamplePart
+from neurospike.train.samples import EpochSampler, Prepared, build_loader, thin_voxels
+
+
+class Clouds:
+    classes = ("a", "b")
+
+    def __len__(self) -> int:
+        return 7
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        rng = np.random.default_rng(index)
+        points = rng.random((5 + index, 3), dtype=np.float32)
+        return {"points": points, "normals": points.copy(), "label": index % 2, "name": str(index)}
+
+
+def prepared(augment: AugmentPart | None = None) -> Prepared:
+    return Prepared(Clouds(), EverySamplePart(), augment, seed=3)
+
+
+def test_a_sample_follows_from_seed_epoch_and_index_alone() -> None:
+    augment = AugmentPart(rotate="z", scale=(0.9, 1.1), shift=0.2, jitter=0.01, drop_points=0.3)
+    first, second = prepared(augment), prepared(augment)
+    second[(0, 1)]
+    a, b = first[(2, 4)]["points"], second[(2, 4)]["points"]
+    np.testing.assert_array_equal(a, b)
+    assert a.shape != (9, 3) or not np.array_equal(a, first[(3, 4)]["points"])
+
+
+def test_normals_turn_with_the_points_and_are_not_shifted() -> None:
+    sample = prepared(AugmentPart(rotate="all", shift=5.0))[(0, 3)]
+    original = Clouds()[3]["normals"]
+    np.testing.assert_allclose(
+        np.linalg.norm(sample["normals"], axis=1), np.linalg.norm(original, axis=1), rtol=1e-5
+    )
+    assert np.abs(sample["normals"]).max() < 2
+
+
+def test_batches_join_clouds_of_any_length() -> None:
+    batch = next(iter(build_loader(prepared(), 3)))
+    assert batch["points"].shape == (5 + 6 + 7, 3)
+    assert torch.equal(batch["batch"], torch.tensor([0] * 5 + [1] * 6 + [2] * 7))
+    assert batch["label"].tolist() == [0, 1, 0]
+    assert "name" not in batch
+
+
+def test_the_order_follows_from_the_epoch() -> None:
+    sampler = EpochSampler(50, shuffle=True, seed=1)
+    first = list(sampler)
+    assert list(sampler) == first
+    sampler.set_epoch(1)
+    assert [index for _, index in sampler] != [index for _, index in first]
+    assert sorted(index for _, index in sampler) == list(range(50))
+    assert {epoch for epoch, _ in sampler} == {1}
+
+
+def test_workers_draw_the_same_samples() -> None:
+    augment = AugmentPart(rotate="z")
+    alone = [b["points"] for b in build_loader(prepared(augment), 2)]
+    spawned = [b["points"] for b in build_loader(prepared(augment), 2, workers=1)]
+    for a, b in zip(alone, spawned, strict=True):
+        assert torch.equal(a, b)
+
+
+def test_thinning_keeps_centres_of_occupied_voxels() -> None:
+    points = np.random.default_rng(0).uniform(-4, 4, (4000, 3))
+    thinned = thin_voxels(points, 100, np.random.default_rng(1))
+    assert thinned.shape == (100, 3)
+    assert len(np.unique(thinned, axis=0)) == 100
+    np.testing.assert_array_equal(thinned % 1, 0.5)
