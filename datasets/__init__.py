@@ -3,4 +3,6 @@
 if __name__ != "neurospike.datasets":  # a bare `datasets` would shadow Hugging Face's package
     raise ImportError("import this package as neurospike.datasets, not as datasets")
 
-__all__: list[str] = []
+from neurospike.datasets.solids import Solids
+
+__all__ = ["Solids"]
