@@ -1,8 +1,44 @@
-"""Real formats, and generators that need no download. Installed as ``neurospike.datasets``."""
+"""Real formats, and generators that need no download. Installed as ``neurospike.datasets``.
+
+``ds[i]`` is a dict of numpy arrays and a ``label``; ``root``, ``split``, ``seed`` and ``protocol``
+are keywords everywhere. Your own data is any object with a length and such items:
+
+>>> import numpy as np
+>>> class Mine:
+...     classes = ("left", "right")
+...
+...     def __len__(self):
+...         return 10
+...
+...     def __getitem__(self, index):
+...         points = np.random.default_rng(index).random((100, 3), dtype=np.float32)
+...         return {"points": points, "label": index % 2}
+>>> batch = collate_points([Mine()[0], Mine()[1]])
+>>> tuple(batch["points"].shape), batch["label"].tolist()
+((200, 3), [0, 1])
+"""
 
 if __name__ != "neurospike.datasets":  # a bare `datasets` would shadow Hugging Face's package
     raise ImportError("import this package as neurospike.datasets, not as datasets")
 
+from neurospike.datasets import checksums, transforms
+from neurospike.datasets.collate import collate_points
+from neurospike.datasets.kitti import KITTI, read_velodyne
+from neurospike.datasets.meshes import sample_surface
+from neurospike.datasets.modelnet import ModelNet
+from neurospike.datasets.occupancy import OccupancyVoxels
+from neurospike.datasets.off import read_off
 from neurospike.datasets.solids import Solids
 
-__all__ = ["Solids"]
+__all__ = [
+    "KITTI",
+    "ModelNet",
+    "OccupancyVoxels",
+    "Solids",
+    "checksums",
+    "collate_points",
+    "read_off",
+    "read_velodyne",
+    "sample_surface",
+    "transforms",
+]

@@ -6,13 +6,12 @@ worker of a loader draws it, and in whatever order.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurospike.datasets._common import Sample, Samples, check_choice
+from neurospike.datasets._common import Sample, check_choice
 from neurospike.errors import ArgumentError
 
 Cloud = NDArray[np.floating[Any]]
@@ -244,34 +243,3 @@ def augment(
     if normals is not None:
         out["normals"] = normals
     return out
-
-
-class Mapped(Samples):
-    """A data set behind a function of (sample, generator), fresh each epoch, the same by seed.
-
-    Set ``epoch`` before an epoch; loaders that keep their workers alive do not see the change.
-
-    Examples
-    --------
-    >>> from neurospike.datasets import Solids
-    >>> turned = Mapped(Solids(size=12), augment, seed=1)
-    >>> sorted(turned[0])
-    ['label', 'name', 'normals', 'points']
-    """
-
-    def __init__(
-        self,
-        dataset: Samples,
-        function: Callable[[Sample, np.random.Generator], Sample],
-        *,
-        seed: int = 0,
-    ) -> None:
-        self.dataset = dataset
-        self.function = function
-        self.seed = seed
-        self.epoch = 0
-        self.classes = dataset.classes
-        self.labels = dataset.labels
-
-    def _sample(self, index: int) -> Sample:
-        return self.function(self.dataset[index], sample_rng(self.seed, self.epoch, index))
