@@ -1,5 +1,19 @@
 """Real data into spikes."""
 
+from neurospike.encoders.encode import EncodeReport, encode_points
+from neurospike.encoders.identity import DecodedVoxels, decode_identity, identity_coding
+from neurospike.encoders.svc import SvcFile, load_svc, save_svc
 from neurospike.encoders.voxelizer import Voxelization, Voxelizer
 
-__all__ = ["Voxelization", "Voxelizer"]
+__all__ = [
+    "DecodedVoxels",
+    "EncodeReport",
+    "SvcFile",
+    "Voxelization",
+    "Voxelizer",
+    "decode_identity",
+    "encode_points",
+    "identity_coding",
+    "load_svc",
+    "save_svc",
+]
