@@ -1,0 +1,195 @@
+"""The fused kernels as differentiable torch functions on (T, N) tensors.
+
+Only the input is kept for the backward pass. Spikes, gradients and last membranes are the only
+buffers of full size.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from neurospike.functional.neurons import LIFRule
+from neurospike.kernels.buffers import empty
+from neurospike.kernels.neurons import numba as kernels
+
+Array = NDArray[Any]
+Grads = tuple[Tensor | None, ...]
+
+
+class LIF(torch.autograd.Function):
+    """(x, v or None, 1 / tau or None, rule) -> spikes, and the last membrane where v was given."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, v: Tensor | None, rate: Tensor | None, rule: LIFRule
+    ) -> tuple[Tensor, Tensor | None]:
+        x = x.contiguous()
+        v = None if v is None else v.contiguous()
+        s = empty(x.shape, x)
+        last = None if v is None else empty(v.shape, v)
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(x, v, rate)
+        ctx.rule = rule
+        real = x.numpy().dtype.type
+        leak, divide = _leak(rule.tau, rate)
+        kernels.lif_forward(
+            x.numpy(), s.numpy(), _array(v, x), _array(last, x), _chunk(x),
+            real(leak), real(rule.threshold), real(rule.v_reset),
+            divide, rule.decay_input, rule.reset == "soft",
+        )  # fmt: skip
+        return s, last
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Any) -> Grads:
+        x, v, rate = ctx.saved_tensors
+        rule: LIFRule = ctx.rule
+        chunk = _chunk(x)
+        g, g_t, g_n = _rows(grads[0], x, chunk)
+        gx = empty(x.shape, x)
+        gv = empty(v.shape, v) if ctx.needs_input_grad[1] else None
+        sums = _sums(x, chunk, wanted=ctx.needs_input_grad[2])
+        real = x.numpy().dtype.type
+        leak, divide = _leak(rule.tau, rate)
+        kernels.lif_backward(
+            x.numpy(), g, _array(grads[1], x), _array(v, x), gx.numpy(), _array(gv, x), sums,
+            chunk, g_t, g_n, real(leak), real(1 / leak if divide else leak),
+            real(rule.threshold), real(rule.v_reset), real(rule.surrogate.alpha),
+            divide, rule.decay_input, rule.reset == "soft", rule.detach_reset,
+            rule.surrogate.code,
+        )  # fmt: skip
+        return gx, gv, _rate_gradient(sums, rate), None
+
+
+class ILIF(torch.autograd.Function):
+    """(x, v or None, D, beta) -> integer spikes, and the last membrane where v was given."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, v: Tensor | None, max_spikes: int, beta: float
+    ) -> tuple[Tensor, Tensor | None]:
+        x = x.contiguous()
+        v = None if v is None else v.contiguous()
+        s = empty(x.shape, x)
+        last = None if v is None else empty(v.shape, v)
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(x, v)
+        real = x.numpy().dtype.type
+        ctx.scalars = (real(beta), real(max_spikes))
+        kernels.ilif_forward(
+            x.numpy(), s.numpy(), _array(v, x), _array(last, x), _chunk(x), *ctx.scalars
+        )
+        return s, last
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Any) -> Grads:
+        x, v = ctx.saved_tensors
+        chunk = _chunk(x)
+        g, g_t, g_n = _rows(grads[0], x, chunk)
+        gx = empty(x.shape, x)
+        gv = empty(v.shape, v) if ctx.needs_input_grad[1] else None
+        kernels.ilif_backward(
+            x.numpy(), g, _array(grads[1], x), _array(v, x), gx.numpy(), _array(gv, x),
+            chunk, g_t, g_n, *ctx.scalars,
+        )  # fmt: skip
+        return gx, gv, None, None
+
+
+class Readout(torch.autograd.Function):
+    """(x, v or None, 1 / tau or None, tau, decay_input) -> membranes."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        v: Tensor | None,
+        rate: Tensor | None,
+        tau: float,
+        decay_input: bool,
+    ) -> Tensor:
+        x = x.contiguous()
+        v = None if v is None else v.contiguous()
+        y = empty(x.shape, x)
+        ctx.tau = tau
+        ctx.decay_input = decay_input
+        # Only the gradient of 1 / tau needs the membranes again.
+        ctx.save_for_backward(x, v, rate, y if ctx.needs_input_grad[2] else None)
+        real = x.numpy().dtype.type
+        leak, divide = _leak(tau, rate)
+        kernels.readout_forward(
+            x.numpy(), y.numpy(), _array(v, x), _chunk(x), real(leak), divide, decay_input
+        )
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Any) -> Grads:
+        x, v, rate, y = ctx.saved_tensors
+        chunk = _chunk(x)
+        g, g_t, g_n = _rows(grads[0], x, chunk)
+        gx = empty(x.shape, x)
+        gv = empty(v.shape, v) if ctx.needs_input_grad[1] else None
+        sums = _sums(x, chunk, wanted=ctx.needs_input_grad[2])
+        real = x.numpy().dtype.type
+        leak, divide = _leak(ctx.tau, rate)
+        kernels.readout_backward(
+            x.numpy(), (x if y is None else y).numpy(), g, _array(v, x), gx.numpy(),
+            _array(gv, x), sums, chunk, g_t, g_n, real(1 / leak if divide else leak),
+            ctx.decay_input,
+        )  # fmt: skip
+        return gx, gv, _rate_gradient(sums, rate), None, None
+
+
+def _leak(tau: float, rate: Tensor | None) -> tuple[float, bool]:
+    """(tau, divide by it) or (1 / tau, multiply); a power of two is exact both ways."""
+    if rate is not None:
+        return float(rate), False
+    if math.frexp(tau)[0] == 0.5:
+        return 1 / tau, False
+    return tau, True
+
+
+def _chunk(x: Tensor) -> int:
+    return kernels.chunk_columns(x.shape[0], x.element_size())
+
+
+def _array(values: Tensor | None, x: Tensor) -> Array:
+    """A 1-d array of x's dtype; None is an empty one."""
+    if values is None:
+        return np.empty(0, x.numpy().dtype)
+    array: Array = values.detach().contiguous().numpy()
+    return array
+
+
+def _rows(g: Tensor | None, x: Tensor, chunk: int) -> tuple[Array, int, int]:
+    """The output's gradient and its index factors; broadcast gradients stay small.
+
+    ``spikes.sum()`` and ``spikes.mean(0)`` send expanded tensors; writing those out would cost as
+    much memory as the input.
+    """
+    if g is None:
+        return np.zeros((1, chunk), x.numpy().dtype), 0, 0
+    if g.numel() and all(step == 0 for step in g.stride()):
+        return np.full((1, chunk), g[0, 0].item(), x.numpy().dtype), 0, 0
+    if g.shape[0] and g.stride(0) == 0:
+        return g[:1].contiguous().numpy(), 0, 1
+    return g.contiguous().numpy(), 1, 1
+
+
+def _sums(x: Tensor, chunk: int, *, wanted: bool) -> Array:
+    return np.zeros(-(-x.shape[1] // chunk) if wanted else 0)
+
+
+def _rate_gradient(sums: Array, rate: Tensor | None) -> Tensor | None:
+    """Add the chunks' sums in their own order: the same bits on any number of threads."""
+    if rate is None:
+        return None
+    return torch.tensor(sum(sums.tolist()), dtype=rate.dtype).reshape(rate.shape)

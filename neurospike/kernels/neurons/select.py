@@ -1,0 +1,111 @@
+"""Choose a backend for a multi-step neuron: "auto", "numba" or "reference".
+
+"auto" takes the fused kernels where they apply (CPU, float32 or float64, a built-in surrogate)
+and the reference elsewhere. A named backend never falls back.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from neurospike.errors import ArgumentError, BackendUnavailableError
+from neurospike.functional.neurons import LIFRule
+from neurospike.kernels.neurons import reference
+
+Backend = Literal["auto", "numba", "reference", "triton"]
+
+_DTYPES = (torch.float32, torch.float64)
+
+
+def lif(
+    x: Tensor,
+    v: Tensor | None,
+    rule: LIFRule,
+    *,
+    rate: Tensor | None = None,
+    backend: Backend = "auto",
+) -> tuple[Tensor, Tensor | None]:
+    """x (T, N), v (N,) or None for rest -> spikes (T, N), and the last membrane where v is given.
+
+    ``rate`` is 1 / tau as a tensor of one element, where it is learnt.
+    """
+    obstacle = _obstacle(x)
+    if obstacle is None and rule.surrogate.code is None:
+        obstacle = f"a built-in surrogate; got {rule.surrogate}"
+    if _fused(backend, obstacle):
+        from neurospike.kernels.neurons import autograd
+
+        fused: tuple[Tensor, Tensor | None] = autograd.LIF.apply(x, v, rate, rule)  # type: ignore[no-untyped-call]
+        return fused
+    s, last = reference.lif(x, _first(x, v, rule.v_reset), rule, rate)
+    return s, None if v is None else last
+
+
+def ilif(
+    x: Tensor, v: Tensor | None, *, max_spikes: int, beta: float, backend: Backend = "auto"
+) -> tuple[Tensor, Tensor | None]:
+    """x (T, N), v (N,) or None for rest -> integer spikes, and the last membrane if v is given."""
+    if _fused(backend, _obstacle(x)):
+        from neurospike.kernels.neurons import autograd
+
+        fused: tuple[Tensor, Tensor | None] = autograd.ILIF.apply(x, v, max_spikes, beta)  # type: ignore[no-untyped-call]
+        return fused
+    s, last = reference.ilif(x, _first(x, v, 0.0), max_spikes=max_spikes, beta=beta)
+    return s, None if v is None else last
+
+
+def readout(
+    x: Tensor,
+    v: Tensor | None,
+    *,
+    tau: float,
+    decay_input: bool,
+    rate: Tensor | None = None,
+    backend: Backend = "auto",
+) -> Tensor:
+    """x (T, N), v (N,) or None for rest -> membranes (T, N)."""
+    if _fused(backend, _obstacle(x)):
+        from neurospike.kernels.neurons import autograd
+
+        fused: Tensor = autograd.Readout.apply(x, v, rate, tau, decay_input)  # type: ignore[no-untyped-call]
+        return fused
+    first = _first(x, v, 0.0)
+    return reference.readout(x, first, tau=tau, decay_input=decay_input, rate=rate)[0]
+
+
+def _first(x: Tensor, v: Tensor | None, rest: float) -> Tensor:
+    return x.new_full(x.shape[1:], rest) if v is None else v
+
+
+def _obstacle(x: Tensor) -> str | None:
+    """What keeps the fused kernels from running on x, or None."""
+    if x.device.type != "cpu":
+        return f"CPU tensors; got device {x.device}"
+    if x.dtype not in _DTYPES:
+        return f"float32 or float64; got {x.dtype}"
+    if torch.compiler.is_compiling():
+        return "eager mode; got a compiled graph"
+    return None
+
+
+def _fused(backend: Backend, obstacle: str | None) -> bool:
+    if backend == "auto":
+        return obstacle is None
+    if backend == "reference":
+        return False
+    if backend == "numba":
+        if obstacle is not None:
+            raise BackendUnavailableError(
+                f"neurons.backend: 'numba' needs {obstacle}. Use 'auto' or 'reference'."
+            )
+        return True
+    if backend == "triton":
+        raise BackendUnavailableError(
+            "neurons.backend: 'triton' has no kernels for neurons yet. Use 'auto' or 'numba'."
+        )
+    raise ArgumentError(
+        f"neurons.backend: must be one of {', '.join(get_args(Backend))}; got {backend!r}."
+    )
