@@ -6,7 +6,7 @@ against them. Every step is differentiable by autograd.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -17,6 +17,8 @@ from neurospike.functional.surrogate import ATan, Surrogate
 __all__ = ["LIFRule", "Reset", "ilif_step", "leak", "lif_step"]
 
 Reset = Literal["hard", "soft"]
+
+_ATAN = ATan()
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class LIFRule:
     reset: Reset = "hard"
     decay_input: bool = False
     detach_reset: bool = True
-    surrogate: Surrogate = field(default_factory=ATan)
+    surrogate: Surrogate = _ATAN
 
 
 def leak(
@@ -81,7 +83,7 @@ def lif_step(
     reset: Reset = "hard",
     decay_input: bool = False,
     detach_reset: bool = True,
-    surrogate: Surrogate | None = None,
+    surrogate: Surrogate = _ATAN,
     rate: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """One step of a leaky integrate-and-fire neuron: charge, fire where v >= threshold, reset.
@@ -102,7 +104,7 @@ def lif_step(
     (tensor([0.5000, 0.0000]), tensor([0., 1.]))
     """
     h = leak(v, x, tau, v_reset=v_reset, decay_input=decay_input, rate=rate)
-    s = (surrogate or ATan())(h - threshold)
+    s = surrogate(h - threshold)
     fired = s.detach() if detach_reset else s
     if reset == "soft":
         return h - fired * threshold, s

@@ -1,14 +1,29 @@
 """Layers: neurons, sparse convolutions, norms, containers."""
 
+from neurospike.nn.container import SpikingSequential
+from neurospike.nn.ilif import ILIF
+from neurospike.nn.lif import LIF
+from neurospike.nn.readout import LeakyReadout
 from neurospike.nn.sparse_conv import SparseConv3d, SparseInverseConv3d, SubmanifoldConv3d
 from neurospike.nn.sparse_norm import SparseBatchNorm
 from neurospike.nn.sparse_pool import SparseGlobalPool, ToDense
+from neurospike.nn.spike_mode import spike_mode
+from neurospike.nn.stateful import State, Stateful
+from neurospike.nn.unary import UnarySpikes
 
 __all__ = [
+    "ILIF",
+    "LIF",
+    "LeakyReadout",
     "SparseBatchNorm",
     "SparseConv3d",
     "SparseGlobalPool",
     "SparseInverseConv3d",
+    "SpikingSequential",
+    "State",
+    "Stateful",
     "SubmanifoldConv3d",
     "ToDense",
+    "UnarySpikes",
+    "spike_mode",
 ]

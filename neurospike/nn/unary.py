@@ -1,13 +1,12 @@
 """Unary events: an integer spike of value v as v binary events in D virtual steps.
 
-Layers that take voxels use ``collapse`` and ``synapse``; ``SpikingSequential`` does the same for
-dense sequences. Whatever is not a plain sum over inputs (bias, BatchNorm, shortcuts, a neuron)
-meets integers, once per integer step.
+Layers that take voxels use ``collapse``; ``SpikingSequential`` does the same for dense
+sequences. Whatever is not a plain sum over inputs (bias, BatchNorm, shortcuts, a neuron) meets
+integers, once per integer step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, overload
 
 import torch
@@ -112,20 +111,6 @@ def collapse(y: Tensor | VoxelTensor, virtual_steps: int = 1) -> Tensor | VoxelT
         return y
     features = _sum_groups(y.features, y.virtual_steps)
     return VoxelTensor.on(y.active, features[0] if y.one_step else features)
-
-
-def synapse(
-    x: VoxelTensor, connect: Callable[[VoxelTensor], VoxelTensor], bias: Tensor | None = None
-) -> VoxelTensor:
-    """Apply ``connect``, a linear map without bias, to every virtual step; sum; add bias once.
-
-    ``connect`` sees features (N, C) or (T, N, C) as of any VoxelTensor and may change the active
-    set. Without virtual steps this is ``connect(x)`` and the bias.
-    """
-    y = connect(x)
-    y = VoxelTensor.on(y.active, y.features, virtual_steps=x.virtual_steps, one_step=x.one_step)
-    y = collapse(y)
-    return y if bias is None else y.replace(y.features + bias)
 
 
 class _Expand(torch.autograd.Function):

@@ -1,0 +1,109 @@
+"""What all neurons share: sequences and voxels in, one state tensor, clear refusals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from neurospike.errors import ArgumentError, StateError
+from neurospike.nn.stateful import State, Stateful
+from neurospike.nn.unary import collapse
+from neurospike.sparse.voxel_tensor import VoxelTensor
+
+Spikes = Tensor | VoxelTensor
+
+
+class Neuron(Stateful):
+    """A neuron with one membrane a unit: a leaf gives ``rest`` and ``multi_step``.
+
+    Dense sequences are (T, ...), time first. A VoxelTensor is one step (N, C) or a sequence
+    (T, N, C). The state is (v,), v of one step's shape.
+    """
+
+    @property
+    def rest(self) -> float:
+        """The membrane before any input."""
+        return 0.0
+
+    def multi_step(self, x: Tensor, v: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """x (T, N), v (N,) or None for rest -> outputs (T, N), last membrane if v is given."""
+        raise NotImplementedError(f"{type(self).__name__} defines no multi_step")
+
+    def forward(self, x: Spikes) -> Spikes:
+        """Run a whole sequence from rest; nothing is kept."""
+        if isinstance(x, VoxelTensor):
+            x = collapse(x)
+            one_step = x.features.ndim == 2
+            y = self._sequence(x.features[None] if one_step else x.features)
+            return x.replace(y[0] if one_step else y)
+        return self._sequence(x)
+
+    def init_state(self, example: Spikes | Sequence[int]) -> State:
+        """The state at rest, for one step's input or its full shape such as (B, features)."""
+        if isinstance(example, VoxelTensor):
+            return (torch.full_like(self._one_step(example).features, self.rest),)
+        if isinstance(example, Tensor):
+            return (torch.full_like(example, self.rest, requires_grad=False),)
+        return (torch.full(tuple(example), self.rest),)
+
+    def step(self, x: Spikes, state: State) -> tuple[Spikes, State]:
+        """Advance by one time step: x is (B, ...), or a VoxelTensor with features (N, C)."""
+        if isinstance(x, VoxelTensor):
+            x = self._one_step(x)
+            y, v = self._advance(x.features, state, unit="voxels")
+            return x.replace(y), (v,)
+        y, v = self._advance(x, state, unit="batch")
+        return y, (v,)
+
+    def _sequence(self, x: Tensor) -> Tensor:
+        self._check_input(x)
+        if x.ndim == 0:
+            raise ArgumentError(f"{self._name}.x: must be (T, ...), time first; got a scalar.")
+        y, _ = self.multi_step(x.reshape(x.shape[0], math.prod(x.shape[1:])), None)
+        return y.reshape(x.shape)
+
+    def _advance(self, x: Tensor, state: State, *, unit: str) -> tuple[Tensor, Tensor]:
+        self._check_input(x)
+        v = self._check_state(x, state, unit).to(x.dtype)
+        y, last = self.multi_step(x.reshape(1, -1), v.reshape(-1))
+        return y.reshape(x.shape), v if last is None else last.reshape(x.shape)
+
+    def _one_step(self, x: VoxelTensor) -> VoxelTensor:
+        x = collapse(x)
+        if x.features.ndim != 2:
+            raise ArgumentError(
+                f"{self._name}.step: takes one step's features (N, C); got "
+                f"{tuple(x.features.shape)}. Call the layer for a whole sequence."
+            )
+        return x
+
+    def _check_input(self, x: Tensor) -> None:
+        if not x.is_floating_point():
+            raise ArgumentError(
+                f"{self._name}.x: must be floating point; got {x.dtype}. Convert with x.float()."
+            )
+
+    def _check_state(self, x: Tensor, state: State, unit: str) -> Tensor:
+        if len(state) != 1:
+            raise StateError(
+                f"{self._name}: state must be (v,); got {len(state)} tensors; "
+                "start from init_state(example)."
+            )
+        v = state[0]
+        if v.shape == x.shape:
+            return v
+        same_tail = v.ndim == x.ndim > 0 and v.shape[1:] == x.shape[1:]
+        had: object = v.shape[0] if same_tail else tuple(v.shape)
+        got: object = x.shape[0] if same_tail else tuple(x.shape)
+        what = unit if same_tail else "shape"
+        raise StateError(
+            f"{self._name}: state has {what} {had}, input has {got}; "
+            "start from init_state(example)."
+        )
+
+    @property
+    def _name(self) -> str:
+        return type(self).__name__
