@@ -19,7 +19,7 @@ class Published:
 
 
 _TFG = "tensorflow/graphics, datasets/modelnet40/checksums/model_net40.txt"
-_LOADERS = "public ModelNet40 loaders for torchvision, three independent copies agree"
+_LOADERS = "public PyTorch loaders of ModelNet40, which agree with one another"
 
 PUBLISHED = {
     "ModelNet40.zip": Published(

@@ -68,4 +68,6 @@ def collate_points(samples: Sequence[Sample]) -> dict[str, Any]:
 
 
 def _is_row_array(value: object, rows: int) -> bool:
-    return isinstance(value, np.ndarray) and value.ndim >= 1 and len(value) == rows
+    if not isinstance(value, np.ndarray) or value.ndim == 0:
+        return False
+    return len(value) == rows and value.dtype.kind in "fiub"  # what a tensor can hold

@@ -132,7 +132,8 @@ def _class_names(folder: Path) -> tuple[str, ...]:
 def _packed(path: Path) -> tuple[NDArray[np.uint8], tuple[int, ...]]:
     """Rows of packed bits (samples, bytes) and the shape of a grid."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here: numpy leaves a file open that turns out to be no archive.
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             occupancy, shape = file["occupancy"], tuple(int(edge) for edge in file["shape"])
     except _DAMAGE as error:
         reason = " ".join(str(error).split())[:120]

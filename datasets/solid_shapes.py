@@ -129,7 +129,7 @@ def _helix(rng: Rng) -> Mesh:
     t = np.linspace(0.0, 2 * np.pi * turns, 96)
     radial = np.column_stack([np.cos(t), np.sin(t), np.zeros_like(t)])
     centre = radius * radial + np.outer(t / t[-1] * height, (0.0, 0.0, 1.0))
-    around = np.linspace(0.0, 2 * np.pi, 8, endpoint=False)
+    around = np.linspace(0.0, -2 * np.pi, 8, endpoint=False)
     out = np.cos(around)[None, :, None] * radial[:, None, :]
     up = np.sin(around)[None, :, None] * np.array([0.0, 0.0, 1.0])
     return _swept(centre[:, None, :] + wire * (out + up))
@@ -171,7 +171,10 @@ def _stretched(mesh: Mesh, factors: tuple[float, float, float]) -> Mesh:
 
 
 def _swept(sections: NDArray[np.float64]) -> Mesh:
-    """The skin along sections (S, K, 3), each a closed outline of K corners; ends stay open."""
+    """The skin along sections (S, K, 3), each a closed outline of K corners; ends stay open.
+
+    It faces outwards where the corners run counter-clockwise about the direction of the sweep.
+    """
     from open3d.utility import Vector3dVector, Vector3iVector
 
     count, corners, _ = sections.shape
