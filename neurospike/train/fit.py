@@ -240,6 +240,12 @@ def open_run(
     return model, recipe, source
 
 
+def first_batch(recipe: Recipe, source: Source, samples: int, *, seed: int = 0) -> Any:
+    """The first samples of a split as one VoxelTensor, transformed as in a test."""
+    prepared = Prepared(source, recipe.every_sample, None, seed=seed)
+    return VoxelInput(recipe.voxels)(next(iter(build_loader(prepared, samples))))
+
+
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
     """Silence advice of Lightning's that does not apply here; errors and warnings stay."""

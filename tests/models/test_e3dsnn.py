@@ -37,9 +37,7 @@ def settle(model: torch.nn.Module, x: VoxelTensor) -> None:
     model.eval()
 
 
-@pytest.mark.parametrize(
-    ("size", "parameters"), [("T", 1_874_216), ("S", 3_271_144)]
-)
+@pytest.mark.parametrize(("size", "parameters"), [("T", 1_874_216), ("S", 3_271_144)])
 def test_parameters_are_the_published_ones(size: str, parameters: int) -> None:
     assert sum(p.numel() for p in models.e3dsnn(size).parameters()) == parameters
 
