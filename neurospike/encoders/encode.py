@@ -6,19 +6,17 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 
 from neurospike.encoders.identity import IDENTITY, identity_coding
+from neurospike.encoders.spike_voxel_coding import SpikeVoxelCoding
 from neurospike.encoders.svc import save_svc
 from neurospike.encoders.voxelizer import Points, Voxelization, Voxelizer
 from neurospike.nn.unary import collapse
 from neurospike.sparse import VoxelTensor
-
-if TYPE_CHECKING:
-    from neurospike.encoders.spike_voxel_coding import SpikeVoxelCoding
 
 CHECKPOINT = "checkpoint"
 
