@@ -1,3 +1,22 @@
 """Operations counted, and, from sourced chip files, priced. Installed as ``neurospike.hw``."""
 
-__all__: list[str] = []
+from neurospike.hw import addressing
+from neurospike.hw.compare import Comparison, compare
+from neurospike.hw.counter import count
+from neurospike.hw.counts import Counts, LayerCount
+from neurospike.hw.operations import Call, Operations
+from neurospike.hw.registry import counts
+from neurospike.hw.twin import ann_twin
+
+__all__ = [
+    "Call",
+    "Comparison",
+    "Counts",
+    "LayerCount",
+    "Operations",
+    "addressing",
+    "ann_twin",
+    "compare",
+    "count",
+    "counts",
+]

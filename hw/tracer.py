@@ -1,0 +1,289 @@
+"""Watch one forward pass: which layer was called on what, and what happened between layers."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from neurospike.errors import UncountedLayerError
+from neurospike.hw.conventions import Convention, Place
+from neurospike.hw.functional_ops import Operands, Stray, count_function, flat, pointwise
+from neurospike.hw.ledger import Ledger
+from neurospike.hw.operations import Call, Operations, Synapses
+from neurospike.hw.origins import Kind, Origin, Origins, Trail, tensors_in
+from neurospike.hw.registry import Rule, find_rule, uncounted
+from neurospike.hw.rules_spiking import membranes
+from neurospike.nn import Stateful
+
+
+class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Books every layer with a rule, and every function that a forward computes by itself.
+
+    Layers are watched at their ``forward`` and, if stateful, their ``step``; functions are seen
+    below autograd, where no product of matrices can hide.
+    """
+
+    def __init__(self, model: nn.Module, convention: Convention, *, batch: int, steps: int) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.origins = Origins()
+        self.ledger = Ledger()
+        self._model = model
+        self._convention = convention
+        self._batch = batch
+        self._steps = steps
+        self._path = ""
+        self._muted = False
+        self._neuron = False
+        self._no_synapses_yet = True
+        self._touched: set[int] = set()
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Route every layer's ``forward`` and ``step`` through this tracer."""
+        replaced: list[tuple[nn.Module, str, Any]] = []
+        try:
+            for path, layer in self._model.named_modules():
+                for method in ("forward", "step") if isinstance(layer, Stateful) else ("forward",):
+                    replaced.append((layer, method, layer.__dict__.get(method)))
+                    original = getattr(layer, method)
+                    layer.__dict__[method] = functools.partial(
+                        self._called, path, layer, method, original
+                    )
+            with self:
+                yield
+        finally:
+            for layer, method, before in replaced:
+                if before is None:
+                    layer.__dict__.pop(method, None)
+                else:
+                    layer.__dict__[method] = before
+
+    def _called(
+        self,
+        path: str,
+        layer: nn.Module,
+        method: str,
+        original: Callable[..., Any],
+        /,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        if self._muted or self._neuron:
+            return original(*args, **kwargs)
+        rule = find_rule(layer)
+        if rule is not None:
+            return self._ruled(rule, path, layer, method, original, args, kwargs)
+        if isinstance(layer, Stateful) and layer.emits_spikes and not any(layer.children()):
+            return self._fired(path, layer, method, original, args, kwargs)
+        if any(layer.children()) or isinstance(layer, nn.Sequential):
+            return self._contained(path, layer, method, original, args, kwargs)
+        raise uncounted(layer, path)
+
+    def _ruled(
+        self,
+        rule: Rule,
+        path: str,
+        layer: nn.Module,
+        method: str,
+        original: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        first = args[0] if args else next(iter(kwargs.values()), None)
+        before = max(map(self.origins.of, tensors_in(first)), default=Origin(Kind.REAL))
+        spikes = before.kind == Kind.SPIKES
+        with self._mute():
+            out = original(*args, **kwargs)
+            result = out[0] if method == "step" else out
+            call = Call(layer, args, kwargs, result, spikes, before.trail, self._biased(layer))
+            found = rule(call)
+            operations = self._judged(found)
+            values = found.values if isinstance(found, Synapses) else next(tensors_in(first), None)
+            self.ledger.add(path, type(layer).__name__, operations, spikes=spikes, values=values)
+        self.origins.mark(result, _after(found, operations, before))
+        return out
+
+    def _biased(self, layer: nn.Module) -> bool:
+        bias = getattr(layer, "bias", None)
+        # A container that adds the bias by itself calls the layer with zeros in its place.
+        return isinstance(bias, Tensor) and self.origins.of(bias).kind != Kind.BLANK
+
+    def _judged(self, found: Operations | Synapses) -> Operations:
+        if isinstance(found, Operations):
+            return self._convention.others(found)
+        place = Place(self._no_synapses_yet, self._batch, self._steps)
+        self._no_synapses_yet = False
+        return self._convention.synapses(found, place)
+
+    def _fired(
+        self,
+        path: str,
+        layer: nn.Module,
+        method: str,
+        original: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """Call a neuron: one update per number it reads, and spikes come out."""
+        current = membranes(args[0] if args else next(iter(kwargs.values())))
+        with self._inside(path, neuron=True):
+            out = original(*args, **kwargs)
+        result = out[0] if method == "step" else out
+        self._check_own_parameters(path, layer, matrices_only=True)
+        self.origins.mark(result, Origin(Kind.SPIKES))
+        with self._mute():
+            operations = self._convention.others(Operations(updates=current))
+            self.ledger.add(
+                path,
+                type(layer).__name__,
+                operations,
+                spikes=True,
+                values=next(tensors_in(result)),
+                sends=True,
+            )
+        return out
+
+    def _contained(
+        self,
+        path: str,
+        layer: nn.Module,
+        method: str,
+        original: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """Call a layer of layers: its parts are counted, and what it computes between them."""
+        with self._inside(path):
+            out = original(*args, **kwargs)
+        if isinstance(layer, Stateful) and layer.emits_spikes:
+            self.origins.mark(out[0] if method == "step" else out, Origin(Kind.SPIKES))
+        if method == "forward":
+            self._check_own_parameters(path, layer)
+        return out
+
+    def _check_own_parameters(
+        self, path: str, layer: nn.Module, *, matrices_only: bool = False
+    ) -> None:
+        """Raise where parameters were used behind this tracer's back, or nobody knows for what."""
+        for name, own in layer.named_parameters(recurse=False):
+            if matrices_only and own.ndim < 2:
+                continue
+            if own.untyped_storage()._cdata not in self._touched:
+                raise uncounted(
+                    layer, path, f" (its own parameter '{name}' meets nothing that can be counted)"
+                )
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Count one function between layers."""
+        kwargs = kwargs or {}
+        if self._muted:
+            return func(*args, **kwargs)
+        if func.name().partition("::")[0] == "aten" and func.has_kernel_for_dispatch_key(
+            torch._C.DispatchKey.CompositeImplicitAutograd
+        ):
+            with self:
+                parts = func.decompose(*args, **kwargs)
+            if parts is not NotImplemented:
+                return parts
+        out = func(*args, **kwargs)
+        with self._mute():
+            self._function(func, args, kwargs, out)
+        return out
+
+    def _function(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
+        results = [t for t in flat(out) if t.dtype.is_floating_point or t.dtype.is_complex]
+        if not results:
+            return  # indices, masks and sizes
+        namespace, _, name = func._schema.name.partition("::")
+        in_place = name.endswith("_") and not name.endswith("__")
+        base = name[:-1] if in_place else name
+        storages = {t.untyped_storage()._cdata for t in flat((*args, *kwargs.values()))}
+        if not in_place and "out" not in kwargs and _only_views(results, storages):
+            return
+        self._touched |= storages
+        if base in ("zero", "fill") and in_place:
+            self._overwrite(results[0], args)
+            return
+        operands = Operands(args, kwargs, out)
+        stray = self._stray(func, namespace, base, operands)
+        if in_place and _partly(results[0]):
+            kind = max(self.origins.of(results[0]).kind, stray.origin.kind)
+            stray = Stray(stray.operations, Origin(kind))
+        self.origins.mark(results, stray.origin)
+        self._book(base, stray, operands)
+
+    def _stray(self, func: Any, namespace: str, base: str, operands: Operands) -> Stray:
+        if namespace in ("aten", "prims"):
+            found = count_function(base, operands, self.origins)
+            if found is None and torch.Tag.pointwise in func.tags:
+                found = pointwise(base, operands, self.origins)
+            if found is not None:
+                return found
+        raise UncountedLayerError(
+            f"no synaptic-operation rule for the function '{namespace}.{base}' at "
+            f"{self._path or 'the root'}; move it into a layer of its own and register one with "
+            "@counts(ThatLayer)."
+        )
+
+    def _overwrite(self, target: Tensor, args: tuple[Any, ...]) -> None:
+        blank = len(args) < 2 or args[1] == 0
+        if blank and not _partly(target):
+            self.origins.mark(target, Origin(Kind.BLANK))
+        elif not blank:
+            self.origins.mark(target, Origin(Kind.REAL))
+
+    def _book(self, name: str, stray: Stray, operands: Operands) -> None:
+        found = stray.operations
+        if self._neuron:
+            # Sums and products of single numbers are the neuron's update.
+            found = Operations(macs=found.macs, synops=found.synops)
+            if not stray.origin.trail:
+                return
+        kept = self._convention.others(found)
+        if kept.macs or kept.acs or kept.synops:
+            spikes = any(self.origins.of(t).kind == Kind.SPIKES for t in operands.tensors)
+            self.ledger.add(self._path, name, kept, spikes=spikes, values=None)
+
+    @contextmanager
+    def _mute(self) -> Iterator[None]:
+        before, self._muted = self._muted, True
+        try:
+            yield
+        finally:
+            self._muted = before
+
+    @contextmanager
+    def _inside(self, path: str, *, neuron: bool = False) -> Iterator[None]:
+        before = self._path, self._neuron
+        self._path, self._neuron = path, neuron
+        try:
+            yield
+        finally:
+            self._path, self._neuron = before
+
+
+def _after(found: Operations | Synapses, operations: Operations, before: Origin) -> Origin:
+    if isinstance(found, Synapses):
+        trail = Trail.BIASED if found.bias_adds else Trail.WEIGHTS
+        return Origin(Kind.REAL, trail, events=found.spikes)
+    if operations.emits == "sums":
+        return Origin(Kind.REAL, events=True)
+    if operations.emits == "spikes":
+        return Origin(Kind.SPIKES)
+    return before if operations.emits == "same" else Origin(Kind.REAL)
+
+
+def _only_views(results: list[Tensor], storages: set[int]) -> bool:
+    return all(t.untyped_storage()._cdata in storages for t in results)
+
+
+def _partly(target: Tensor) -> bool:
+    return target.numel() * target.element_size() < target.untyped_storage().nbytes()
