@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from neurospike.errors import ArgumentError
-from neurospike.nn import ILIF, SparseBatchNorm, SubmanifoldConv3d
+from neurospike.errors import ArgumentError, StateError
+from neurospike.nn import ILIF, SparseBatchNorm, State, Stateful, SubmanifoldConv3d
 from neurospike.sparse import VoxelTensor
 
 _WEIGHT_STD = 0.02
@@ -13,11 +13,13 @@ _BN_EPS = 1e-3
 _BN_MOMENTUM = 0.01
 
 
-class SpikeVoxelCoding(nn.Module):
+class SpikeVoxelCoding(Stateful):
     """Turn real voxel features into integer spikes with three submanifold convolutions.
 
     Three times convolution 3x3x3 without bias, BatchNorm and I-LIF. The input is one time step;
     with more steps its current, after the first BatchNorm, is computed once and repeated.
+
+    As a container it leaves ``emits_spikes`` to the neurons inside it.
 
     Parameters
     ----------
@@ -32,11 +34,14 @@ class SpikeVoxelCoding(nn.Module):
     out: VoxelTensor on the same voxels, spikes 0..D, features (N, channels) where T = 1 and
          (T, N, channels) otherwise. In unary mode (``nn.spike_mode``) binary, D virtual steps
          per time step.
+    state: three membranes (N, channels). ``step`` takes the same voxels at every step.
 
     Raises
     ------
     ArgumentError
         A number below 1, or features of another shape.
+    StateError
+        In ``step``, a state of other voxels than the input's.
 
     Cost
     ----
@@ -87,7 +92,7 @@ class SpikeVoxelCoding(nn.Module):
                 nn.init.trunc_normal_(weight, std=_WEIGHT_STD)
 
     def forward(self, x: VoxelTensor) -> VoxelTensor:
-        """Spikes of one cloud or batch, from rest."""
+        """Code one cloud or batch, from rest."""
         current = self.current(x)
         if self.steps > 1:
             repeated = current.features.expand(self.steps, *current.features.shape)
@@ -99,15 +104,46 @@ class SpikeVoxelCoding(nn.Module):
             spikes = neuron(norm(conv(spikes)))
         return spikes
 
+    def init_state(self, example: VoxelTensor) -> State:
+        """Three membranes at rest on the voxels of ``example``, features (N, in_channels)."""
+        self._check(example)
+        rest = example.features.new_zeros(len(example.coords), self.channels)
+        return tuple(part for neuron in self._firing() for part in neuron.init_state(rest))
+
+    def step(self, x: VoxelTensor, state: State) -> tuple[VoxelTensor, State]:
+        """Advance by one time step; ``steps`` of them on one input equal ``forward``."""
+        firing = self._firing()
+        # The ReLU of a conventional twin carries no membrane.
+        sizes = [int(isinstance(neuron, ILIF)) for neuron in firing]
+        if len(state) != sum(sizes):
+            raise StateError(
+                f"SpikeVoxelCoding: state must be {sum(sizes)} membranes; got {len(state)} "
+                "tensors; start from init_state(example)."
+            )
+        y = self.current(x)
+        after: State = ()
+        for layer, (neuron, size) in enumerate(zip(firing, sizes, strict=True)):
+            if layer > 0:
+                y = self.norms[layer](self.convs[layer](y))
+            y, kept = neuron.step(y, state[len(after) : len(after) + size])
+            after += kept
+        return y, after
+
     def current(self, x: VoxelTensor) -> VoxelTensor:
         """What drives the first neurons at every time step: (N, channels), real."""
+        self._check(x)
+        current: VoxelTensor = self.norms[0](self.convs[0](x))
+        return current
+
+    def _firing(self) -> list[Stateful]:
+        return [neuron for neuron in self.neurons if isinstance(neuron, Stateful)]
+
+    def _check(self, x: VoxelTensor) -> None:
         if x.features.ndim != 2 or x.features.shape[1] != self.in_channels:
             raise ArgumentError(
                 f"SpikeVoxelCoding.x: features must be (N, {self.in_channels}), one time step; "
                 f"got {tuple(x.features.shape)}. Set in_channels to match, and give steps here."
             )
-        current: VoxelTensor = self.norms[0](self.convs[0](x))
-        return current
 
     def extra_repr(self) -> str:
         """What the representation shows."""
