@@ -1,3 +1,5 @@
 """Assertions and generators for users' own tests."""
 
-__all__: list[str] = []
+from neurospike.testing.neurons import assert_step_equals_sequence, assert_unary_equals_integer
+
+__all__ = ["assert_step_equals_sequence", "assert_unary_equals_integer"]
