@@ -40,22 +40,19 @@ def encode(
 
     scan = read_velodyne(file, columns=columns)
     stem = None if checkpoint is None else _stem(checkpoint, channels=scan.shape[1])
-    report = encoders.encode_points(
-        scan[:, :3],
-        scan[:, 3:] if columns > 3 else None,
-        voxel_size=edges if len(edges) == 3 else edges[0],
-        point_range=limits,
-        out=out,
-        stem=stem,
-        max_spikes=max_spikes,
-        raw_bytes=file.stat().st_size,
-    )
-    if report.voxels == 0:
-        out.unlink(missing_ok=True)
-        raise DataError(
-            f"{file}: none of its {report.points} points is finite and within the range; "
-            "check --range, in metres."
+    try:
+        report = encoders.encode_points(
+            scan[:, :3],
+            scan[:, 3:] if columns > 3 else None,
+            voxel_size=edges if len(edges) == 3 else edges[0],
+            point_range=limits,
+            out=out,
+            stem=stem,
+            max_spikes=max_spikes,
+            raw_bytes=file.stat().st_size,
         )
+    except ArgumentError as error:
+        raise ArgumentError(f"{file}: {error}") from error
     if as_json:
         print_json(report)
         return

@@ -52,6 +52,17 @@ def test_an_empty_scan_makes_a_file_of_no_voxels(tmp_path: Path) -> None:
     assert len(load_svc(tmp_path / "a.svc").voxels.coords) == 0
 
 
+def test_an_empty_scan_may_be_refused_before_a_file_is_touched(tmp_path: Path) -> None:
+    path = tmp_path / "a.svc"
+    path.write_text("an older file")
+    far = np.full((3, 3), 100.0)
+    far[0] = np.nan
+    options = {"voxel_size": 0.1, "point_range": LIMITS, "allow_empty": False, "name": "far.bin"}
+    with pytest.raises(DataError, match=r"far\.bin: none .* \(1 not finite, 2 cropped\)"):
+        encode_points(far, out=path, **options)
+    assert path.read_text() == "an older file"
+
+
 def test_nothing_is_left_behind_by_an_error(tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match="further columns as features"):
         encode_points(scan(), voxel_size=0.1, out=tmp_path / "a.svc")
