@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ th, td { padding: .35rem .9rem .35rem 0; text-align: left; border-bottom: 1px so
 thead th { border-bottom: 1.5px solid #808080; white-space: nowrap; }
 tbody th { font-weight: 500; color: #4d4d4d; }
 td.number, th.number { text-align: right; }
+pre { overflow-x: auto; font-size: .82rem; line-height: 1.45; }
 figure { margin: 1.5rem 0; }
 img { max-width: 100%; height: auto; display: block; }
 figcaption { font-size: .88rem; color: #4d4d4d; margin-top: .4rem; }
@@ -44,7 +46,7 @@ figcaption { font-size: .88rem; color: #4d4d4d; margin-top: .4rem; }
 def html_report(
     title: str,
     sections: Sequence[tuple[str, Content]],
-    figures: Mapping[str, Picture],
+    figures: Mapping[str, Picture] | Sequence[tuple[str, Picture]],
     out: str | os.PathLike[str],
 ) -> Path:
     """Write one HTML page with tables and pictures inside it; it asks no other host for anything.
@@ -52,11 +54,11 @@ def html_report(
     Parameters
     ----------
     sections
-        (heading, content): content is text, whose empty lines part paragraphs; a mapping, shown
-        as a list of facts; or rows, a sequence of mappings, shown as a table. All of it is
-        escaped.
+        (heading, content): content is text, whose empty lines part paragraphs, and whose lines
+        stay as they are where runs of spaces align them; a mapping, shown as a list of facts; or
+        rows, a sequence of mappings, shown as a table. All of it is escaped.
     figures
-        Captions and the PNG files, or their bytes, that they belong to.
+        Captions and the PNG files, or their bytes, that they belong to; a mapping or pairs.
     out
         The .html file.
 
@@ -72,7 +74,8 @@ def html_report(
         for heading, content in sections
     ]
     if figures:
-        shown = "\n".join(_figure(caption, picture) for caption, picture in figures.items())
+        pairs = figures.items() if isinstance(figures, Mapping) else figures
+        shown = "\n".join(_figure(caption, picture) for caption, picture in pairs)
         parts.append(f"<section><h2>Figures</h2>\n{shown}</section>")
     body = "\n".join(parts)
     page = (
@@ -87,8 +90,7 @@ def html_report(
 
 def _content(heading: str, content: Content) -> str:
     if isinstance(content, str):
-        paragraphs = (part.strip() for part in content.split("\n\n"))
-        return "\n".join(f"<p>{html.escape(part)}</p>" for part in paragraphs if part)
+        return "\n".join(_paragraph(part) for part in content.split("\n\n") if part.strip())
     if isinstance(content, Mapping):
         facts = "\n".join(
             f"<tr><th>{html.escape(str(name))}</th>{_cell(value)}</tr>"
@@ -101,6 +103,13 @@ def _content(heading: str, content: Content) -> str:
         f"html_report.sections: {heading!r} must be text, a mapping or a list of mappings; "
         f"got {type(content).__name__}."
     )
+
+
+def _paragraph(text: str) -> str:
+    aligned = "\n" in text.strip() and re.search(r"\S  +\S", text)
+    if aligned:
+        return f"<pre>{html.escape(text.rstrip())}</pre>"
+    return f"<p>{html.escape(text.strip())}</p>"
 
 
 def _table(rows: Rows) -> str:

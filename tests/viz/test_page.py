@@ -74,6 +74,17 @@ def test_the_page_holds_everything(tmp_path: Path) -> None:
     assert not re.search(r"https?://|@import|<script|<link", text)
 
 
+def test_aligned_text_keeps_its_lines_and_pairs_are_figures(tmp_path: Path) -> None:
+    table = "layer   macs\n<head>    12\n\nprose that\nwraps"
+    pairs = [("One", picture(tmp_path)), ("Two", picture(tmp_path))]
+    viz.html_report("a", [("Table", table)], pairs, tmp_path / "a.html")
+    page = Outline()
+    page.feed((tmp_path / "a.html").read_text(encoding="utf-8"))
+    assert page.text["pre"] == ["layer   macs\n<head>    12"]
+    assert page.text["p"] == ["prose that\nwraps"]
+    assert page.text["figcaption"] == ["One", "Two"]
+
+
 def test_a_page_without_figures_has_no_empty_section(tmp_path: Path) -> None:
     viz.html_report("Bare", [("Nothing", [])], {}, tmp_path / "a.html")
     assert "Figures" not in (tmp_path / "a.html").read_text(encoding="utf-8")
