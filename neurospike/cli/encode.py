@@ -50,6 +50,8 @@ def encode(
             stem=stem,
             max_spikes=max_spikes,
             raw_bytes=file.stat().st_size,
+            allow_empty=False,
+            name=str(file),
         )
     except ArgumentError as error:
         raise ArgumentError(f"{file}: {error}") from error

@@ -30,7 +30,7 @@ def energy(
     from neurospike import hw
     from neurospike.files import write_atomically
     from neurospike.train import open_run
-    from neurospike.train.fit import first_batch
+    from neurospike.train.run import first_batch
 
     model, recipe, source = open_run(checkpoint, root=root)
     voxels = first_batch(recipe, source, samples)

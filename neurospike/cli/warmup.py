@@ -13,7 +13,11 @@ def warmup() -> None:
     Example: neurospike warmup
     """
     began = time.perf_counter()
+    import torch
+
+    from neurospike.encoders import Voxelizer
     from neurospike.kernels.warmup import warmup as compile_kernels
 
     compile_kernels()
+    Voxelizer(0.1)(torch.zeros(2, 3))
     say(f"kernels ready after {time.perf_counter() - began:.1f} s")

@@ -11,7 +11,7 @@ from neurospike.train.recipe import Recipe, load_recipe, parse_recipe, recipe_na
 
 if TYPE_CHECKING:
     from neurospike.train.demo import DemoResult, run_demo
-    from neurospike.train.fit import EvaluateResult, FitResult, evaluate, fit, open_run
+    from neurospike.train.run import EvaluateResult, FitResult, evaluate, fit, open_run
 
 __all__ = [
     "DemoResult",
@@ -29,11 +29,11 @@ __all__ = [
 
 _LATE = {
     "DemoResult": "demo",
-    "EvaluateResult": "fit",
-    "FitResult": "fit",
-    "evaluate": "fit",
-    "fit": "fit",
-    "open_run": "fit",
+    "EvaluateResult": "run",
+    "FitResult": "run",
+    "evaluate": "run",
+    "fit": "run",
+    "open_run": "run",
     "run_demo": "demo",
 }
 

@@ -17,8 +17,8 @@ from torch import nn
 from neurospike import hw, viz
 from neurospike import nn as spiking
 from neurospike.files import check_writable_folder, write_atomically
-from neurospike.train.fit import EvaluateResult, FitResult, evaluate, first_batch, fit, open_run
 from neurospike.train.recipe import Recipe, load_recipe
+from neurospike.train.run import EvaluateResult, FitResult, evaluate, first_batch, fit, open_run
 
 Say = Callable[[str], None]
 Figures = list[tuple[str, Path]]

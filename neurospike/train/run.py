@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
+import threading
 import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import lightning
@@ -68,7 +71,7 @@ def fit(
     root
         Where the data lies, for data sets that need one.
     resume
-        Go on from ``resume.ckpt`` in ``out``.
+        Go on from ``resume.ckpt`` in ``out``; an interrupted run ends as an unbroken one would.
 
     Raises
     ------
@@ -91,7 +94,7 @@ def fit(
     trainer = build_trainer(recipe, out, callbacks=[folder, *(callbacks or [])], progress=progress)
     batches = recipe.training.batch_size
     began = time.perf_counter()
-    with quiet_lightning():
+    with quiet_lightning(), interrupts_raised():
         trainer.fit(
             module,
             build_loader(
@@ -274,12 +277,31 @@ def quiet_lightning() -> Iterator[None]:
                 logger.setLevel(level)
 
 
+@contextmanager
+def interrupts_raised() -> Iterator[None]:
+    """Give the caller its KeyboardInterrupt: Lightning exits instead, and deafens the process."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt from None
+
+
 def _resume_point(out: Path, *, resume: bool) -> Path | None:
     if not resume:
         return None
     path = out / RESUME
     if not path.is_file():
         raise DataError(f"{path}: nothing to resume from; leave --resume out to start anew.")
+    try:
+        torch.load(path, weights_only=True, map_location="cpu", mmap=False)
+    except (RuntimeError, OSError, EOFError, KeyError, UnpicklingError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(
+            f"{path}: cannot be resumed from ({reason}); start anew without --resume."
+        ) from error
     return path
 
 
