@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 from numba import njit, prange
 
+from neurospike.kernels.threads import one_at_a_time
+
 CHUNK_BYTES = 96 * 1024
 """Cache that a chunk's recomputed membranes may take: a part of a core's own L2."""
 
@@ -32,6 +34,7 @@ def chunk_columns(steps: int, itemsize: int) -> int:
     return int(min(2048, max(64, fitting // 16 * 16)))
 
 
+@one_at_a_time
 @njit(parallel=True, **_JIT)
 def lif_forward(x, s, v0, v1, chunk, leak, threshold, rest, divide, decay_input, soft):  # type: ignore[no-untyped-def]
     """Spikes s (T, N), and the last membrane v1 (N,) where wanted."""
@@ -49,6 +52,7 @@ def lif_forward(x, s, v0, v1, chunk, leak, threshold, rest, divide, decay_input,
             v1[a : a + m] = v
 
 
+@one_at_a_time
 @njit(parallel=True, **_JIT)
 def lif_backward(  # type: ignore[no-untyped-def]
     x, g, gv1, v0, gx, gv0, sums, chunk, g_t, g_n, leak, rate, threshold, rest, alpha,
@@ -85,6 +89,7 @@ def lif_backward(  # type: ignore[no-untyped-def]
             sums[b] = _total(share)
 
 
+@one_at_a_time
 @njit(parallel=True, **_JIT)
 def ilif_forward(x, s, v0, v1, chunk, beta, top):  # type: ignore[no-untyped-def]
     """Integer spikes s (T, N), and the last membrane v1 (N,) where wanted."""
@@ -100,6 +105,7 @@ def ilif_forward(x, s, v0, v1, chunk, beta, top):  # type: ignore[no-untyped-def
             v1[a : a + m] = v
 
 
+@one_at_a_time
 @njit(parallel=True, **_JIT)
 def ilif_backward(x, g, gv1, v0, gx, gv0, chunk, g_t, g_n, beta, top):  # type: ignore[no-untyped-def]
     """Gradients of x (T, N), and of v0 where wanted."""
@@ -124,6 +130,7 @@ def ilif_backward(x, g, gv1, v0, gx, gv0, chunk, g_t, g_n, beta, top):  # type: 
             gv0[a : a + m] = gv
 
 
+@one_at_a_time
 @njit(parallel=True, **_JIT)
 def readout_forward(x, y, v0, chunk, leak, divide, decay_input):  # type: ignore[no-untyped-def]
     """Membranes y (T, N) of a leak that never fires."""
@@ -138,6 +145,7 @@ def readout_forward(x, y, v0, chunk, leak, divide, decay_input):  # type: ignore
             v = y[t, a : a + m]
 
 
+@one_at_a_time
 @njit(parallel=True, **_JIT)
 def readout_backward(x, y, g, v0, gx, gv0, sums, chunk, g_t, g_n, rate, decay_input):  # type: ignore[no-untyped-def]
     """Gradients of x (T, N), of v0 where wanted, and of 1 / tau, a float64 sum a chunk."""

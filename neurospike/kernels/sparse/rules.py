@@ -51,7 +51,11 @@ class Rules:
 
     def transposed(self) -> Rules:
         """The same pairs with the two sides exchanged; no copy, since both columns ascend."""
-        return Rules(self.outputs, self.inputs, self.bounds, n_in=self.n_out, n_out=self.n_in)
+        turned: Rules = self.derived(
+            "transposed",
+            lambda: Rules(self.outputs, self.inputs, self.bounds, n_in=self.n_out, n_out=self.n_in),
+        )
+        return turned
 
     def fan_in(self) -> Tensor:
         """int64 (n_out,) pairs that end in each output row."""

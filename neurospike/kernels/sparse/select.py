@@ -1,25 +1,154 @@
-"""Chooses the backend of the sparse kernels, and binds them to autograd."""
+"""Chooses the backend of the sparse kernels, and binds them to autograd.
+
+* ``reference``: torch on any device and dtype, differentiated by autograd;
+* ``portable``: plain numba on any CPU, float32 and float64;
+* ``numba``: vector kernels on CPUs with AVX2 and FMA, float32;
+* ``auto``: the fastest of these that takes the tensors.
+"""
 
 from __future__ import annotations
 
-from torch import Tensor
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Literal, get_args
 
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from neurospike.errors import ArgumentError, BackendUnavailableError
 from neurospike.kernels.sparse import reference
 from neurospike.kernels.sparse.geometry import Geometry
 from neurospike.kernels.sparse.rules import Rules
 
+Backend = Literal["auto", "reference", "portable", "numba"]
+
+_chosen: ContextVar[Backend] = ContextVar("neurospike_sparse_backend", default="auto")
+
+
+@contextmanager
+def backend(name: Backend) -> Iterator[None]:
+    """Run the sparse kernels inside the block on a named backend, which never falls back.
+
+    Raises
+    ------
+    ArgumentError
+        An unknown name.
+    """
+    if name not in get_args(Backend):
+        raise ArgumentError(
+            f"sparse.backend.name: must be one of {', '.join(get_args(Backend))}; got {name!r}."
+        )
+    token = _chosen.set(name)
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
+
 
 def output_coords(coords: Tensor, geometry: Geometry) -> Tensor:
     """int32 (M, 4): every site that at least one input reaches, ascending."""
-    return reference.output_coords(coords, geometry)
+    if _maps_in_torch(coords):
+        return reference.output_coords(coords, geometry)
+    from neurospike.kernels.sparse import maps
+
+    return maps.output_coords(coords, geometry)
 
 
 def build_rules(coords_in: Tensor, coords_out: Tensor, geometry: Geometry) -> Rules:
     """Find which input row meets which output row at every kernel offset."""
-    return reference.build_rules(coords_in, coords_out, geometry)
+    if _maps_in_torch(coords_in):
+        return reference.build_rules(coords_in, coords_out, geometry)
+    from neurospike.kernels.sparse import maps
+
+    return maps.build_rules(coords_in, coords_out, geometry)
 
 
 def convolve(features: Tensor, weight: Tensor, bias: Tensor | None, rules: Rules) -> Tensor:
-    """([T,] n_in, C_in) and (K, C_in, C_out) -> ([T,] n_out, C_out), differentiable."""
-    out = reference.convolve(features, weight, rules)
-    return out if bias is None else out + bias
+    """([T,] n_in, C_in) and (K, C_in, C_out) -> ([T,] n_out, C_out), differentiable.
+
+    Raises
+    ------
+    BackendUnavailableError
+        A named backend that does not take these tensors.
+    """
+    name = _resolve(features)
+    if name == "reference":
+        plain = reference.convolve(features, weight, rules)
+        return plain if bias is None else plain + bias
+    apply: Any = _Convolve.apply
+    out: Tensor = apply(features, weight, bias, rules, name == "numba")
+    return out
+
+
+def _maps_in_torch(coords: Tensor) -> bool:
+    return _chosen.get() == "reference" or coords.device.type != "cpu"
+
+
+def _resolve(features: Tensor) -> Backend:
+    name = _chosen.get()
+    if name == "reference":
+        return name
+    takes = features.device.type == "cpu" and features.dtype in (torch.float32, torch.float64)
+    if not takes:
+        if name == "auto":
+            return "reference"
+        raise BackendUnavailableError(
+            f"{name!r} needs float32 or float64 tensors on the CPU; got {features.dtype} on "
+            f"{features.device}. Use 'auto' or 'reference'."
+        )
+    if name == "portable":
+        return name
+    from neurospike.kernels.sparse import cpu
+
+    if cpu.runs_fast(features.dtype):
+        return "numba"
+    if name == "auto":
+        return "portable"
+    raise BackendUnavailableError(
+        f"'numba' needs float32 tensors and a CPU with AVX2 and FMA; got {features.dtype}. "
+        "Use 'auto' or 'portable'."
+    )
+
+
+class _Convolve(torch.autograd.Function):
+    """The CPU kernels with their own backward."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, features: Tensor, weight: Tensor, bias: Tensor | None, rules: Rules, fast: bool
+    ) -> Tensor:
+        from neurospike.kernels.sparse import cpu
+
+        x = features.detach().contiguous()
+        out, bits = cpu.convolve(_steps(x), weight.detach().contiguous(), rules, fast=fast)
+        if bias is not None:
+            out += bias.detach()
+        ctx.save_for_backward(features, weight)
+        ctx.rules, ctx.fast, ctx.bits = rules, fast, bits
+        return out if features.ndim == 3 else out[0]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        from neurospike.kernels.sparse import cpu
+
+        features, weight = ctx.saved_tensors
+        grad = _steps(grads[0].contiguous())
+        d_features = d_weight = d_bias = None
+        if ctx.needs_input_grad[0]:
+            turned = weight.detach().transpose(1, 2).contiguous()
+            back, _ = cpu.convolve(grad, turned, ctx.rules.transposed(), fast=ctx.fast)
+            d_features = back if features.ndim == 3 else back[0]
+        if ctx.needs_input_grad[1]:
+            x = _steps(features.detach().contiguous())
+            d_weight = cpu.weight_gradient(x, grad, ctx.rules, bits=ctx.bits, fast=ctx.fast)
+        if ctx.needs_input_grad[2]:
+            d_bias = cpu.column_sums(grad)
+        return d_features, d_weight, d_bias, None, None
+
+
+def _steps(features: Tensor) -> Tensor:
+    """(T, N, C), one step where there is no time."""
+    return features if features.ndim == 3 else features[None]

@@ -1,0 +1,47 @@
+"""Compile every CPU kernel once; numba caches them on disk, so that no first call has to wait."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def warmup() -> None:
+    """Run each kernel on a handful of values: a minute at first, a second when cached."""
+    _neurons()
+    _sparse()
+
+
+def _neurons() -> None:
+    import torch
+
+    from neurospike.functional.neurons import LIFRule
+    from neurospike.kernels.neurons import select
+
+    for dtype in (torch.float32, torch.float64):
+        x = torch.ones(2, 3, dtype=dtype, requires_grad=True)
+        select.lif(x, None, LIFRule(tau=2.0))[0].sum().backward()  # type: ignore[no-untyped-call]
+        select.ilif(x, None, max_spikes=4, beta=0.25)[0].sum().backward()  # type: ignore[no-untyped-call]
+        select.readout(x, None, tau=2.0, decay_input=False).sum().backward()  # type: ignore[no-untyped-call]
+
+
+def _sparse() -> None:
+    import torch
+
+    from neurospike.kernels.sparse import cpu, select
+    from neurospike.kernels.sparse.geometry import strided, submanifold
+
+    grid, one, two, three = (8, 8, 8), (1, 1, 1), (2, 2, 2), (3, 3, 3)
+    coords = torch.tensor([[0, 0, 0, 0], [0, 0, 0, 1], [0, 4, 4, 4]], dtype=torch.int32)
+    centred = submanifold(three, one, grid)
+    rules = select.build_rules(coords, coords, centred)
+    for geometry in (strided(two, two, (0, 0, 0), one, grid), strided(three, two, one, one, grid)):
+        sites = select.output_coords(coords, geometry)
+        select.build_rules(coords, sites, geometry)
+    for dtype in (torch.float32, torch.float64):
+        fast = cpu.runs_fast(dtype)
+        for value in (0.0, 1.0):  # the event-driven kernels, then the dense ones
+            x: Any = torch.full((3, 128), value, dtype=dtype, requires_grad=True)
+            weight = torch.ones(27, 128, 128, dtype=dtype, requires_grad=True)
+            bias = torch.zeros(128, dtype=dtype, requires_grad=True)
+            with select.backend("numba" if fast else "portable"):
+                select.convolve(x, weight, bias, rules).sum().backward()  # type: ignore[no-untyped-call]
