@@ -115,7 +115,7 @@ class LIF(Neuron):
     def tau(self) -> float:
         """Membrane time constant in time steps, as it is now."""
         rate = rate_of(self.rate_logit)
-        return self.rule.tau if rate is None else 1 / float(rate)
+        return self.rule.tau if rate is None else 1 / float(rate.detach())
 
     @property
     def threshold(self) -> float:

@@ -69,7 +69,7 @@ class LeakyReadout(Neuron):
     def tau(self) -> float:
         """Membrane time constant in time steps, as it is now."""
         rate = rate_of(self.rate_logit)
-        return self._start_tau if rate is None else 1 / float(rate)
+        return self._start_tau if rate is None else 1 / float(rate.detach())
 
     def multi_step(self, x: Tensor, v: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """x (T, N), v (N,) or None for rest -> membranes (T, N), the last one if v is given."""
