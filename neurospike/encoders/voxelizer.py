@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neurospike.errors import ArgumentError
-from neurospike.sparse import VoxelTensor
+from neurospike.sparse import ActiveSet, VoxelTensor
 
 Reduce = Literal["mean", "random", "first"]
 Points = Tensor | NDArray[Any]
@@ -169,12 +169,9 @@ class Voxelizer:
                 rejected,
                 len(rows),
             )
-        voxels = VoxelTensor(
-            torch.from_numpy(kernels.unravel(voxel_keys, edges)),
-            torch.from_numpy(reduced),
-            shape,
-            batch_size,
-        )
+        # Rows are ascending, unique and inside the grid by construction: nothing to check.
+        coords = torch.from_numpy(kernels.unravel(voxel_keys, edges))
+        voxels = VoxelTensor.on(ActiveSet(coords, shape, batch_size), torch.from_numpy(reduced))
         return Voxelization(
             voxels.to(device),
             torch.from_numpy(point_to_voxel).to(device),

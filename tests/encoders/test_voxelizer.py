@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from neurospike.encoders import Voxelizer
 from neurospike.errors import ArgumentError, NeurospikeError
+from neurospike.sparse import VoxelTensor
 
 KITTI_RANGE = (0.0, -40.0, -3.0, 70.4, 40.0, 1.0)
 
@@ -64,7 +65,9 @@ def test_voxels_equal_a_dictionary_of_points(rows, size, limits, dtype, as_torch
     )
     oracle = brute_force(points.tolist(), features.tolist(), batch.tolist(), size, limits)
 
-    assert result.voxels.coords.tolist() == [list(key) for key in oracle]
+    voxels = result.voxels
+    assert voxels.coords.tolist() == [list(key) for key in oracle]
+    VoxelTensor(voxels.coords, voxels.features, voxels.spatial_shape, voxels.batch_size)
     expected = np.full(len(rows), -1)
     for voxel, members in enumerate(oracle.values()):
         expected[members] = voxel
