@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from neurospike.hw.counter import count
+from neurospike.hw.counter import ConventionName, count
 from neurospike.hw.counts import Counts, LayerCount, align, energy, number
 from neurospike.hw.twin import ann_twin
 
@@ -20,7 +20,7 @@ class Comparison:
     Attributes
     ----------
     spiking, twin
-        Exact counts of the network, and of its copy with ReLU.
+        Counts of the network, and of its copy with ReLU, by one convention.
     """
 
     spiking: Counts
@@ -33,8 +33,8 @@ class Comparison:
         return self.twin.energy_pj / own if own else float("inf")
 
     @property
-    def spike_density(self) -> float | None:
-        """Share of non-zero numbers in what the neurons sent; None without neurons."""
+    def spike_density(self) -> float:
+        """Share of non-zero numbers in what the neurons sent; 0 without neurons."""
         return self.spiking.spike_density
 
     def table(self) -> str:
@@ -50,15 +50,16 @@ class Comparison:
             if layer.macs or layer.acs or layer.synops
         ]
         own, other = self.spiking, self.twin
-        density = "" if self.spike_density is None else f"{100 * self.spike_density:.1f} %"
+        density = f"{100 * self.spike_density:.1f} %"
         last = (
             "total", "per sample", "", density, number(own.synops), number(own.macs),
             number(own.acs), energy(own.energy_pj), number(other.macs), energy(other.energy_pj),
             f"{self.ratio:.2f}", "",
         )  # fmt: skip
         note = (
-            f"exact counts, mean of {own.batch_size} sample(s); energy of arithmetic alone "
-            f"(MAC 4.6 pJ, AC and synop 0.9 pJ); {number(own.updates)} neuron updates unpriced"
+            f"convention {own.convention}, mean of {own.batch_size} sample(s); energy of "
+            f"arithmetic alone (MAC 4.6 pJ, AC and synop 0.9 pJ); {number(own.updates)} neuron "
+            "updates unpriced"
         )
         return f"{align(header, rows, last)}\n{note}"
 
@@ -76,15 +77,22 @@ class Comparison:
         return json.dumps(self.to_dict(), indent=indent)
 
 
-def compare(model: nn.Module, inputs: Any, *, batch_dim: int = 0) -> Comparison:
-    """Count a spiking network and its ANN twin on the same inputs, exactly.
+def compare(
+    model: nn.Module,
+    inputs: Any,
+    *,
+    convention: ConventionName = "exact",
+    batch_dim: int = 0,
+    inputs_are_spikes: bool = False,
+) -> Comparison:
+    """Count a spiking network and its ANN twin on the same inputs.
 
-    The twin's products are dense over what exists: every pair of a kernel map, every input of a
-    dense layer, zero or not.
+    By the exact convention the twin's products are dense over what exists: every pair of a kernel
+    map, every input of a dense layer, zero or not.
 
     Parameters
     ----------
-    model, inputs, batch_dim
+    model, inputs, convention, batch_dim, inputs_are_spikes
         As in ``count``.
 
     Raises
@@ -105,10 +113,11 @@ def compare(model: nn.Module, inputs: Any, *, batch_dim: int = 0) -> Comparison:
     >>> both.spiking.synops, both.twin.macs, round(both.ratio, 2)
     (4.0, 6.0, 7.67)
     """
-    return Comparison(
-        spiking=count(model, inputs, batch_dim=batch_dim),
-        twin=count(ann_twin(model), inputs, batch_dim=batch_dim),
-    )
+
+    def counted(module: nn.Module) -> Counts:
+        return count(module, inputs, convention, batch_dim, inputs_are_spikes=inputs_are_spikes)
+
+    return Comparison(spiking=counted(model), twin=counted(ann_twin(model)))
 
 
 def _key(layer: LayerCount) -> tuple[str, str]:

@@ -64,13 +64,14 @@ class Counts:
     layers
         One ``LayerCount`` a layer, in the order of execution.
     spike_density
-        Share of non-zero numbers in what the neurons sent; None without neurons.
+        Share of non-zero numbers in what the neurons sent (with unary events, per virtual
+        step); 0 without neurons.
     """
 
     convention: str
     batch_size: int
     layers: tuple[LayerCount, ...]
-    spike_density: float | None = None
+    spike_density: float = 0.0
 
     @property
     def macs(self) -> float:
@@ -121,7 +122,7 @@ class Counts:
             if layer.macs or layer.acs or layer.synops or layer.updates
         ]
         totals = (self.macs, self.acs, self.synops, self.updates)
-        density = "" if self.spike_density is None else f"{100 * self.spike_density:.1f} %"
+        density = f"{100 * self.spike_density:.1f} %" if self.spike_density else ""
         last = (
             "total", "per sample", "", density, *(number(v) for v in totals),
             energy(self.energy_pj), "",

@@ -77,6 +77,8 @@ def transposed_fan_out(
 
 def events_through(values: Tensor, fan_out: Tensor) -> float:
     """Sum over (..., C, *shape) values of magnitude times fan-out."""
+    if values.numel() == 0:
+        return 0.0
     per_site = values.abs().reshape(-1, *fan_out.shape).sum(0, dtype=torch.float64)
     return float((per_site.cpu() * fan_out).sum())
 

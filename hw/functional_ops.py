@@ -43,8 +43,8 @@ CONSTANTS = _names(
     "normal fill exponential random full_copy"
 )
 FREE = _names(
-    "_softmax _log_softmax logsumexp _prelu_kernel log_sigmoid_forward median nanmedian mode "
-    "log_softmax softmax hardtanh lift rrelu_with_noise searchsorted bucketize histc"
+    "_softmax _safe_softmax _log_softmax logsumexp _prelu_kernel log_sigmoid_forward median "
+    "nanmedian mode log_softmax softmax hardtanh lift rrelu_with_noise searchsorted bucketize histc"
 )
 SUMS = _names("sum mean nansum cumsum")
 SQUARES = _names("var std var_mean std_mean norm linalg_vector_norm prod cumprod _fused_rms_norm")

@@ -72,7 +72,7 @@ class Ledger:
             convention=convention,
             batch_size=batch_size,
             layers=tuple(_layer(row, samples) for row in rows),
-            spike_density=fired / sent if sent else None,
+            spike_density=fired / sent if sent else 0.0,
         )
 
 

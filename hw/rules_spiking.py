@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from neurospike import nn as spiking
 from neurospike.hw.operations import Call, Operations, Synapses, voxel_steps
 from neurospike.hw.origins import tensors_in
@@ -23,7 +25,8 @@ def sparse_convolution(call: Call) -> Synapses:
     ins, outs = layer.in_channels, layer.out_channels
 
     def synops() -> float:
-        per_site = x.features.abs().double().reshape(-1, *x.features.shape[-2:]).sum((0, 2))
+        per_site = x.features.abs().sum(-1, dtype=torch.float64)
+        per_site = per_site if per_site.ndim == 1 else per_site.sum(0)
         return float((per_site * found.fan_out()).sum()) * outs
 
     steps = voxel_steps(x)

@@ -49,7 +49,8 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         replaced: list[tuple[nn.Module, str, Any]] = []
         try:
             for path, layer in self._model.named_modules():
-                for method in ("forward", "step") if isinstance(layer, Stateful) else ("forward",):
+                stateful = isinstance(layer, Stateful)
+                for method in ("forward", "step", "init_state")[: 3 if stateful else 1]:
                     replaced.append((layer, method, layer.__dict__.get(method)))
                     original = getattr(layer, method)
                     layer.__dict__[method] = functools.partial(
@@ -76,6 +77,9 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:
         if self._muted or self._neuron:
             return original(*args, **kwargs)
+        if method == "init_state":
+            with self._mute():  # a trial step that learns shapes is no work
+                return original(*args, **kwargs)
         rule = find_rule(layer)
         if rule is not None:
             return self._ruled(rule, path, layer, method, original, args, kwargs)
