@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from neurospike.encoders.svc import SvcFile
 from neurospike.encoders.voxelizer import Voxelization
 from neurospike.errors import ArgumentError, DataError
 from neurospike.sparse import VoxelTensor
+
+Floats = NDArray[np.float64]
 
 IDENTITY = "identity"
 
@@ -73,13 +77,14 @@ def identity_coding(
     if max_spikes < 1:
         raise ArgumentError(f"identity_coding.max_spikes: must be 1 or more; got {max_spikes}.")
     voxels = voxelization.voxels
-    rows = voxels.features.double()
+    rows = voxels.features.cpu().numpy().astype(np.float64)
     size, corner = _corners(voxels, voxelization.voxel_size_m, voxelization.origin)
-    place = (rows[:, :3] - corner) / size
-    level = (rows[:, 3:] - low) / (high - low)
-    counts = voxelization.counts.double().log2()[:, None]
-    current = torch.cat([max_spikes * place, max_spikes * level, counts], dim=1)
-    return voxels.replace(torch.floor(current.clip(0, max_spikes) + 0.5).float())
+    current = np.empty((len(rows), rows.shape[1] + 1))
+    current[:, :3] = max_spikes * (rows[:, :3] - corner) / size
+    current[:, 3:-1] = max_spikes * (rows[:, 3:] - low) / (high - low)
+    current[:, -1] = np.log2(voxelization.counts.cpu().numpy())
+    spikes = np.floor(current.clip(0, max_spikes) + 0.5).astype(np.float32)
+    return voxels.replace(torch.from_numpy(spikes).to(voxels.features.device))
 
 
 def decode_identity(svc: SvcFile) -> DecodedVoxels:
@@ -98,23 +103,23 @@ def decode_identity(svc: SvcFile) -> DecodedVoxels:
             "A network's spikes have no inverse."
         )
     low, high = _check_range(feature_range)
-    spikes = voxels.features.double()
+    spikes = voxels.features.double().numpy()
     size, corner = _corners(voxels, svc.voxel_size_m, svc.origin_m)
     return DecodedVoxels(
-        corner + spikes[:, :3] / svc.max_spikes * size,
-        low + spikes[:, 3:-1] / svc.max_spikes * (high - low),
-        torch.exp2(spikes[:, -1]).long(),
+        torch.from_numpy(corner + spikes[:, :3] / svc.max_spikes * size),
+        torch.from_numpy(low + spikes[:, 3:-1] / svc.max_spikes * (high - low)),
+        torch.from_numpy(np.exp2(spikes[:, -1]).astype(np.int64)),
         voxels.coords[:, 0].long(),
     )
 
 
 def _corners(
     voxels: VoxelTensor, voxel_size_m: tuple[float, float, float], origin: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Edges of a voxel (3,), and the lower corner of each voxel (V, 3), metres, float64."""
-    coords = voxels.coords.long()
-    size = torch.tensor(voxel_size_m, dtype=torch.float64, device=coords.device)
-    return size, origin.to(coords.device)[coords[:, 0]] + coords[:, 1:] * size
+) -> tuple[Floats, Floats]:
+    """Edges of a voxel (3,), and the lower corner of each voxel (V, 3), metres."""
+    coords = voxels.coords.cpu().numpy()
+    size = np.array(voxel_size_m)
+    return size, origin.cpu().numpy()[coords[:, 0]] + coords[:, 1:] * size
 
 
 def _check_range(feature_range: tuple[float, float]) -> tuple[float, float]:

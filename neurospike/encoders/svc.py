@@ -265,17 +265,17 @@ def _header(
 def _integer_values(features: Tensor, max_spikes: int) -> np.ndarray[Any, np.dtype[np.int32]]:
     if not 1 <= max_spikes <= _LARGEST:
         raise ArgumentError(f"save_svc.max_spikes: must lie in 1..{_LARGEST}; got {max_spikes}.")
-    flat = features.detach().cpu().reshape(-1)
-    values = flat.to(torch.int32)
-    if not torch.equal(values.to(flat.dtype), flat) or (
-        len(values) and not 0 <= int(values.min()) <= int(values.max()) <= max_spikes
-    ):
+    kept = features.detach().cpu()
+    flat = (kept.float() if kept.dtype is torch.bfloat16 else kept).reshape(-1).numpy()
+    low, high = (flat.min(), flat.max()) if len(flat) else (0, 0)
+    fits = bool(low >= 0 and high <= max_spikes)  # no, too, where either is NaN
+    values = flat.astype(np.int32) if fits else np.empty(0, np.int32)
+    if not fits or (values != flat).any():
         raise ArgumentError(
             f"save_svc.voxels: spikes must be integers in 0..{max_spikes}; got values in "
-            f"[{float(flat.min())}, {float(flat.max())}]. Save the output of a spiking layer, "
-            "with its max_spikes."
+            f"[{low}, {high}]. Save the output of a spiking layer, with its max_spikes."
         )
-    return values.numpy()
+    return values
 
 
 def _canonical(header: Mapping[str, Any]) -> str:

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from neurospike import models
 from neurospike.encoders import Voxelizer, decode_identity, encode_points, load_svc
+from neurospike.models.e3dsnn import pad_to_multiple
 
 FRAMES = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "kitti" / "training"
 SIZE = (0.05, 0.05, 0.1)
@@ -55,3 +57,33 @@ def test_every_point_lies_in_its_voxel(frame: str) -> None:
     coords = result.voxels.coords.numpy()
     np.testing.assert_array_equal(coords[where[inside], 1:], index)
     assert int(result.counts.sum()) == int(inside.sum())
+
+
+@pytest.mark.parametrize("frame", ["000000", "000001"])
+def test_a_network_goes_on_from_the_restored_spikes(frame: str, tmp_path: Path) -> None:
+    table = scan(frame)
+    torch.manual_seed(0)
+    model = models.e3dsnn("T", num_classes=4, in_features=4).eval()
+    with torch.no_grad():
+        for norm in model.stem.norms:  # untrained norms let next to nothing fire
+            norm.weight.fill_(6.0)
+    path = tmp_path / f"{frame}.svc"
+    report = encode_points(
+        table[:, :3],
+        table[:, 3],
+        voxel_size=SIZE,
+        point_range=LIMITS,
+        out=path,
+        stem=model.stem,
+    )
+    print(report)
+    assert 0 < report.density < 1
+    voxels, _ = Voxelizer(SIZE, LIMITS)(table[:, :3], table[:, 3])
+    with torch.no_grad():
+        expected = model(voxels)
+        x = pad_to_multiple(load_svc(path).voxels, model.total_stride)
+        for stage in model.stages:
+            x = stage(x)
+        restored = model.pool(x.replace(model.head(x.features)))
+    assert bool(expected.isfinite().all())
+    assert torch.equal(expected, restored)
