@@ -27,7 +27,7 @@ class Samples:
 
     classes: tuple[str, ...] = ()
     labels: NDArray[np.int64]
-    """(samples,), the label of every sample, known without reading the samples."""
+    """(samples,), the class of every sample, known without reading it; detection has none."""
 
     def __len__(self) -> int:
         return len(self.labels)

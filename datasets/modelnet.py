@@ -69,7 +69,7 @@ class ModelNet(Samples):
 
     Cost
     ----
-    A sample takes 20 ms (text), 1 ms (HDF5) or 10 to 500 ms (OFF); choosing 8,192 of 10,000
+    A sample takes some 30 ms (text), 1 ms (HDF5) or 3 µs a triangle (OFF); choosing 8,192 of 10,000
     points adds 0.2 s; 1 ms from the cache.
 
     Source
