@@ -3,12 +3,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test setup lint types unit doctest bench format clean
+.PHONY: demo test setup lint types unit bench format clean
 
 demo: $(STAMP)
 	$(BIN)/neurospike demo --out report
 
-test: lint types unit doctest
+test: lint types unit
 
 setup: $(STAMP)
 
@@ -23,13 +23,8 @@ lint: $(STAMP)
 types: $(STAMP)
 	VENV=$(VENV) bash tools/typecheck.sh
 
-# Kernels are compiled once, before the tests: their own time is then what it says.
 unit: $(STAMP)
-	$(BIN)/neurospike warmup
 	$(BIN)/python -m pytest tests
-
-doctest: $(STAMP)
-	$(BIN)/python -m pytest --doctest-modules --pyargs neurospike neurospike.hw neurospike.datasets
 
 bench: $(STAMP)
 	$(BIN)/neurospike bench

@@ -50,4 +50,6 @@ pip="$venv/bin/python -m pip --disable-pip-version-check install --quiet"
 $pip "$(grep -E '^torch==' requirements.lock)"
 $pip --no-deps -r requirements.lock
 $pip --no-deps --no-build-isolation -e .
+# Kernels are compiled here, once, so that no first call has to wait.
+"$venv/bin/neurospike" warmup >&2
 say "ready: $venv"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,7 +16,9 @@ def energy(
     checkpoint: Annotated[Path, typer.Argument(help="A .safetensors file of a training run.")],
     root: Annotated[Path | None, typer.Option(help="Folder of the data [as trained].")] = None,
     samples: Annotated[int, typer.Option(help="Test samples to run and count.")] = 16,
-    convention: Annotated[str, typer.Option(help="exact, paper, neurobench or lemaire.")] = "exact",
+    convention: Annotated[
+        Literal["exact", "paper", "neurobench", "lemaire"], typer.Option(help="How to count.")
+    ] = "exact",
     out: Annotated[Path | None, typer.Option(help="Also write the counts to this .json.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
 ) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import lightning
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -67,7 +68,7 @@ class ClassifyVoxels(lightning.LightningModule):
     def test_step(self, batch: Batch, _index: int) -> None:
         self._evaluate("test", batch)
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         optimizer = build_optimizer(self.model, self.recipe.optimizer)
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = build_schedule(optimizer, self.recipe.schedule, total_steps=steps)

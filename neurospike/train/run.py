@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, Literal
 
 import lightning
 import torch
@@ -187,7 +187,7 @@ def evaluate(
     *,
     root: str | Path | None = None,
     split: str = "test",
-    modes: tuple[str, ...] = ("integer", "unary"),
+    modes: tuple[Literal["integer", "unary"], ...] = ("integer", "unary"),
 ) -> EvaluateResult:
     """Measure a checkpoint's accuracy, as graded packets and as binary events.
 

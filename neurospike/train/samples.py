@@ -119,8 +119,10 @@ def apply_augment(sample: Sample, part: AugmentPart, rng: np.random.Generator) -
 
 def turn(sample: Sample, rotation: NDArray[np.float64]) -> Sample:
     """Rotate points, and normals with them."""
-    turned = {
-        k: transforms.rotate(sample[k], rotation) for k in ("points", "normals") if k in sample
+    turned: Sample = {
+        key: transforms.rotate(sample[key], rotation)
+        for key in ("points", "normals")
+        if key in sample
     }
     return {**sample, **turned}
 
