@@ -19,7 +19,7 @@ class SparseBatchNorm(nn.BatchNorm1d):
     eps
         Added to the variance.
     momentum
-        Share of the new batch in the running statistics.
+        Share of the new batch in the running statistics; None averages over all batches.
 
     Shape
     -----
@@ -45,7 +45,11 @@ class SparseBatchNorm(nn.BatchNorm1d):
     Ioffe and Szegedy, arXiv:1502.03167. Departures: the single row, as said above.
     """
 
-    def __init__(self, channels: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
+    running_mean: Tensor  # always tracked here, where the parent may have None
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
+    def __init__(self, channels: int, eps: float = 1e-5, momentum: float | None = 0.1) -> None:
         super().__init__(channels, eps=eps, momentum=momentum)
 
     def forward(self, x: VoxelTensor) -> VoxelTensor:  # type: ignore[override]
@@ -64,15 +68,33 @@ class SparseBatchNorm(nn.BatchNorm1d):
         return x.replace(self._normalise(rows).reshape(x.features.shape))
 
     def _normalise(self, rows: Tensor) -> Tensor:
-        if self.training and rows.shape[0] > 1:
+        from neurospike.kernels.sparse import norm
+
+        measure = self.training and rows.shape[0] > 1
+        if not norm.takes(rows):
+            return self._in_torch(rows, measure)
+        if measure:
+            mean, var = norm.statistics(rows)
+            self._remember(mean, var * (rows.shape[0] / (rows.shape[0] - 1)))
+        else:
+            mean, var = self.running_mean.clone(), self.running_var.clone()
+        return norm.normalise(
+            rows, self.weight, self.bias, mean, var, eps=self.eps, fixed=not measure
+        )
+
+    def _in_torch(self, rows: Tensor, measure: bool) -> Tensor:
+        if measure:
             normal: Tensor = super().forward(rows)
             return normal
         return torch.nn.functional.batch_norm(
-            rows,
-            self.running_mean,
-            self.running_var,
-            self.weight,
-            self.bias,
-            training=False,
-            eps=self.eps,
+            rows, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
         )
+
+    @torch.no_grad()
+    def _remember(self, mean: Tensor, var: Tensor) -> None:
+        self.num_batches_tracked += 1
+        share = self.momentum
+        if share is None:
+            share = 1.0 / float(self.num_batches_tracked)
+        self.running_mean += share * (mean.to(self.running_mean) - self.running_mean)
+        self.running_var += share * (var.to(self.running_var) - self.running_var)

@@ -59,16 +59,19 @@ def build_rules(coords_in: Tensor, coords_out: Tensor, geometry: Geometry) -> Ru
 def convolve(features: Tensor, weight: Tensor, rules: Rules) -> Tensor:
     """Gather, multiply and add, offset by offset; autograd differentiates it.
 
+    Steps are convolved one by one, so that a sequence has the bits of its single steps.
+
     Shape
     -----
     features ([T,] n_in, C_in), weight (K, C_in, C_out) -> ([T,] n_out, C_out)
     """
+    if features.ndim == 3 and features.shape[0]:
+        return torch.stack([convolve(step, weight, rules) for step in features])
     out = features.new_zeros(*features.shape[:-2], rules.n_out, weight.shape[2])
     for offset in range(rules.volume):
         source, target = rules.at(offset)
-        if source.numel():
-            part = features.index_select(-2, source) @ weight[offset]
-            out = out.index_add(out.ndim - 2, target, part)
+        part = features.index_select(-2, source) @ weight[offset]
+        out = out.index_add(out.ndim - 2, target, part)
     return out
 
 

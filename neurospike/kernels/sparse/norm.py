@@ -1,0 +1,167 @@
+"""Batch normalisation of rows (N, C): sums in float64, in chunks of rows fixed by N.
+
+Torch's own sums depend on the number of threads; these do not.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numba import njit, prange
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from neurospike.kernels.buffers import empty
+from neurospike.kernels.sparse.tiles import JIT
+from neurospike.kernels.threads import one_at_a_time
+
+_ROWS = 1024
+
+
+def takes(rows: Tensor) -> bool:
+    """Whether the kernels run on these rows."""
+    return rows.device.type == "cpu" and rows.dtype in (torch.float32, torch.float64)
+
+
+def statistics(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and biased variance (C,) of each column, in float64."""
+    sums = _sums(rows.detach().contiguous().numpy())
+    mean = sums[0] / rows.shape[0]
+    # In float64 the subtraction is harmless: float32 rows leave 29 bits to cancel.
+    var = np.maximum(sums[1] / rows.shape[0] - mean * mean, 0.0)
+    return torch.from_numpy(mean), torch.from_numpy(var)
+
+
+def normalise(
+    rows: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    mean: Tensor,
+    var: Tensor,
+    *,
+    eps: float,
+    fixed: bool,
+) -> Tensor:
+    """(rows - mean) / sqrt(var + eps) * weight + bias; ``fixed`` statistics take no gradient."""
+    apply: Any = _Normalise.apply
+    out: Tensor = apply(rows, weight, bias, mean, var, eps, fixed)
+    return out
+
+
+class _Normalise(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        rows: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        mean: Tensor,
+        var: Tensor,
+        eps: float,
+        fixed: bool,
+    ) -> Tensor:
+        rows = rows.contiguous()
+        inverse = (var.double() + eps).rsqrt()
+        out = empty(rows.shape, rows)
+        scale = inverse * weight.detach().double()
+        _affine(rows.numpy(), *_as(rows, mean, scale, bias.detach()), out.numpy())
+        ctx.save_for_backward(rows, mean, inverse, scale)
+        ctx.fixed = fixed
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        rows, mean, inverse, scale = ctx.saved_tensors
+        grad = grads[0].contiguous()
+        centre = _as(rows, mean)[0]
+        plain, crossed = _grad_sums(rows.numpy(), grad.numpy(), centre)
+        along = torch.from_numpy(crossed) * inverse
+        d_rows = None
+        if ctx.needs_input_grad[0]:
+            d_rows = empty(rows.shape, rows)
+            n = max(rows.shape[0], 1)
+            level = torch.zeros_like(scale) if ctx.fixed else torch.from_numpy(plain) * scale / n
+            slope = torch.zeros_like(scale) if ctx.fixed else along * inverse * scale / n
+            kinds = _as(rows, scale, level, slope)
+            _grad_rows(rows.numpy(), grad.numpy(), centre, *kinds, d_rows.numpy())
+        d_weight = along.to(rows.dtype)
+        d_bias = torch.from_numpy(plain).to(rows.dtype)
+        return d_rows, d_weight, d_bias, None, None, None, None
+
+
+def _as(rows: Tensor, *columns: Tensor) -> list[Any]:
+    return [column.to(rows.dtype).contiguous().numpy() for column in columns]
+
+
+@one_at_a_time
+@njit(parallel=True, **JIT)
+def _sums(x):  # type: ignore[no-untyped-def]
+    """float64 (2, C): sums of the values and of their squares."""
+    n, c = x.shape
+    tasks = (n + _ROWS - 1) // _ROWS
+    parts = np.zeros((tasks, 2, c), np.float64)
+    for index in prange(tasks):
+        task = np.int64(index)
+        first = parts[task, 0]
+        second = parts[task, 1]
+        for i in range(task * _ROWS, min(task * _ROWS + _ROWS, n)):
+            for j in range(c):
+                value = np.float64(x[i, j])
+                first[j] += value
+                second[j] += value * value
+    total = np.zeros((2, c), np.float64)
+    for part in range(tasks):
+        for j in range(c):
+            total[0, j] += parts[part, 0, j]
+            total[1, j] += parts[part, 1, j]
+    return total
+
+
+@one_at_a_time
+@njit(parallel=True, **JIT)
+def _affine(x, mean, scale, bias, out):  # type: ignore[no-untyped-def]
+    n, c = x.shape
+    for index in prange((n + _ROWS - 1) // _ROWS):
+        task = np.int64(index)
+        for i in range(task * _ROWS, min(task * _ROWS + _ROWS, n)):
+            for j in range(c):
+                out[i, j] = (x[i, j] - mean[j]) * scale[j] + bias[j]
+
+
+@one_at_a_time
+@njit(parallel=True, **JIT)
+def _grad_sums(x, grad, mean):  # type: ignore[no-untyped-def]
+    """float64 (C,) twice: sums of the gradient, and of the gradient times the centred values."""
+    n, c = x.shape
+    tasks = (n + _ROWS - 1) // _ROWS
+    parts = np.zeros((tasks, 2, c), np.float64)
+    for index in prange(tasks):
+        task = np.int64(index)
+        first = parts[task, 0]
+        second = parts[task, 1]
+        for i in range(task * _ROWS, min(task * _ROWS + _ROWS, n)):
+            for j in range(c):
+                value = np.float64(grad[i, j])
+                first[j] += value
+                second[j] += value * np.float64(x[i, j] - mean[j])
+    plain = np.zeros(c, np.float64)
+    crossed = np.zeros(c, np.float64)
+    for part in range(tasks):
+        for j in range(c):
+            plain[j] += parts[part, 0, j]
+            crossed[j] += parts[part, 1, j]
+    return plain, crossed
+
+
+@one_at_a_time
+@njit(parallel=True, **JIT)
+def _grad_rows(x, grad, mean, scale, level, slope, out):  # type: ignore[no-untyped-def]
+    n, c = x.shape
+    for index in prange((n + _ROWS - 1) // _ROWS):
+        task = np.int64(index)
+        for i in range(task * _ROWS, min(task * _ROWS + _ROWS, n)):
+            for j in range(c):
+                out[i, j] = grad[i, j] * scale[j] - level[j] - (x[i, j] - mean[j]) * slope[j]
