@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 
@@ -17,8 +18,9 @@ def _neurons() -> None:
     from neurospike.functional.neurons import LIFRule
     from neurospike.kernels.neurons import select
 
-    for dtype in (torch.float32, torch.float64):
-        x = torch.ones(2, 3, dtype=dtype, requires_grad=True)
+    sizes = (3, 150_000)  # in the calling thread, and spread over all of them
+    for dtype, size in product((torch.float32, torch.float64), sizes):
+        x = torch.ones(2, size, dtype=dtype, requires_grad=True)
         select.lif(x, None, LIFRule(tau=2.0))[0].sum().backward()  # type: ignore[no-untyped-call]
         select.ilif(x, None, max_spikes=4, beta=0.25)[0].sum().backward()  # type: ignore[no-untyped-call]
         select.readout(x, None, tau=2.0, decay_input=False).sum().backward()  # type: ignore[no-untyped-call]

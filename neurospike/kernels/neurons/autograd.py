@@ -39,8 +39,9 @@ class LIF(torch.autograd.Function):
         ctx.rule = rule
         real = x.numpy().dtype.type
         leak, divide = _leak(rule.tau, rate)
-        kernels.lif_forward(
-            x.numpy(), s.numpy(), _array(v, x), _array(last, x), _chunk(x),
+        kernels.launch(
+            kernels.lif_forward, x.numpy(), _chunk(x),
+            s.numpy(), _array(v, x), _array(last, x),
             real(leak), real(rule.threshold), real(rule.v_reset),
             divide, rule.decay_input, rule.reset == "soft",
         )  # fmt: skip
@@ -58,10 +59,11 @@ class LIF(torch.autograd.Function):
         sums = _sums(x, chunk, wanted=ctx.needs_input_grad[2])
         real = x.numpy().dtype.type
         leak, divide = _leak(rule.tau, rate)
-        kernels.lif_backward(
-            x.numpy(), g, _array(grads[1], x), _array(v, x), gx.numpy(), _array(gv, x), sums,
-            chunk, g_t, g_n, real(leak), real(1 / leak if divide else leak),
-            real(rule.threshold), real(rule.v_reset), real(rule.surrogate.alpha),
+        kernels.launch(
+            kernels.lif_backward, x.numpy(), chunk, g, g_t, g_n, _array(grads[1], x),
+            _array(v, x), gx.numpy(), _array(gv, x), sums,
+            real(leak), real(1 / leak if divide else leak), real(rule.threshold),
+            real(rule.v_reset), real(rule.surrogate.alpha),
             divide, rule.decay_input, rule.reset == "soft", rule.detach_reset,
             rule.surrogate.code,
         )  # fmt: skip
@@ -83,9 +85,10 @@ class ILIF(torch.autograd.Function):
         ctx.save_for_backward(x, v)
         real = x.numpy().dtype.type
         ctx.scalars = (real(beta), real(max_spikes))
-        kernels.ilif_forward(
-            x.numpy(), s.numpy(), _array(v, x), _array(last, x), _chunk(x), *ctx.scalars
-        )
+        kernels.launch(
+            kernels.ilif_forward, x.numpy(), _chunk(x),
+            s.numpy(), _array(v, x), _array(last, x), *ctx.scalars,
+        )  # fmt: skip
         return s, last
 
     @staticmethod
@@ -96,9 +99,9 @@ class ILIF(torch.autograd.Function):
         g, g_t, g_n = _rows(grads[0], x, chunk)
         gx = empty(x.shape, x)
         gv = empty(v.shape, v) if ctx.needs_input_grad[1] else None
-        kernels.ilif_backward(
-            x.numpy(), g, _array(grads[1], x), _array(v, x), gx.numpy(), _array(gv, x),
-            chunk, g_t, g_n, *ctx.scalars,
+        kernels.launch(
+            kernels.ilif_backward, x.numpy(), chunk, g, g_t, g_n, _array(grads[1], x),
+            _array(v, x), gx.numpy(), _array(gv, x), *ctx.scalars,
         )  # fmt: skip
         return gx, gv, None, None
 
@@ -124,9 +127,10 @@ class Readout(torch.autograd.Function):
         ctx.save_for_backward(x, v, rate, y if ctx.needs_input_grad[2] else None)
         real = x.numpy().dtype.type
         leak, divide = _leak(tau, rate)
-        kernels.readout_forward(
-            x.numpy(), y.numpy(), _array(v, x), _chunk(x), real(leak), divide, decay_input
-        )
+        kernels.launch(
+            kernels.readout_forward, x.numpy(), _chunk(x),
+            y.numpy(), _array(v, x), real(leak), divide, decay_input,
+        )  # fmt: skip
         return y
 
     @staticmethod
@@ -140,10 +144,10 @@ class Readout(torch.autograd.Function):
         sums = _sums(x, chunk, wanted=ctx.needs_input_grad[2])
         real = x.numpy().dtype.type
         leak, divide = _leak(ctx.tau, rate)
-        kernels.readout_backward(
-            x.numpy(), (x if y is None else y).numpy(), g, _array(v, x), gx.numpy(),
-            _array(gv, x), sums, chunk, g_t, g_n, real(1 / leak if divide else leak),
-            ctx.decay_input,
+        kernels.launch(
+            kernels.readout_backward, x.numpy(), chunk, (x if y is None else y).numpy(),
+            g, g_t, g_n, _array(v, x), gx.numpy(), _array(gv, x), sums,
+            real(1 / leak if divide else leak), ctx.decay_input,
         )  # fmt: skip
         return gx, gv, _rate_gradient(sums, rate), None, None
 

@@ -19,12 +19,20 @@ from neurospike.functional.surrogate import (
     Surrogate,
     Triangle,
 )
+from neurospike.kernels.neurons import numba as kernels
 from neurospike.kernels.neurons import select
-from neurospike.kernels.neurons.numba import chunk_columns
 
 SURROGATES = [ATan(), ATan(5.0), Sigmoid(), Triangle(), Rectangle(), FastSigmoid()]
 SIZES = [(0, 5), (3, 0), (1, 1), (1, 63), (5, 17)]
 MANY_CHUNKS = (16, 3000)
+
+
+@pytest.fixture
+def threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spread even little work over the threads."""
+    monkeypatch.setattr(kernels, "ALONE", 0)
+
+
 TOLERANCE = {torch.float32: 2e-6, torch.float64: 1e-14}
 
 
@@ -76,9 +84,10 @@ def test_lif_matches_the_reference(T: int, N: int, dtype: torch.dtype) -> None:
     check_lif(T, N, RULES, dtype)
 
 
+@pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 def test_lif_matches_the_reference_over_many_chunks(dtype: torch.dtype) -> None:
-    assert MANY_CHUNKS[1] > chunk_columns(MANY_CHUNKS[0], 4)
+    assert MANY_CHUNKS[1] > kernels.chunk_columns(MANY_CHUNKS[0], 4)
     check_lif(*MANY_CHUNKS, [rule for rule in RULES if rule.surrogate == ATan()], dtype)
 
 
@@ -91,6 +100,7 @@ def check_lif(T: int, N: int, rules: list[LIFRule], dtype: torch.dtype) -> None:
             assert_gradients_close(grads[name], oracle[name], TOLERANCE[dtype])
 
 
+@pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize("decay_input", [False, True])
 @pytest.mark.parametrize("start", [False, True])
 @pytest.mark.parametrize("reset", ["hard", "soft"])
@@ -104,6 +114,7 @@ def test_lif_learns_tau_as_the_reference(reset: str, start: bool, decay_input: b
             assert_gradients_close(grads[name], oracle[name], 1e-11)
 
 
+@pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize(("T", "N"), [*SIZES, MANY_CHUNKS])
 @pytest.mark.parametrize("beta", [0.0, 0.25, 0.3, 1.0])
@@ -137,6 +148,7 @@ def test_ilif_ties_ends_and_nan_are_torchs() -> None:
         assert torch.equal(v.nan_to_num(-1), (x - expected)[0].nan_to_num(-1))
 
 
+@pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize("learnt", [False, True])
 @pytest.mark.parametrize("decay_input", [False, True])
 @pytest.mark.parametrize("tau", [1.0, 2.0, 3.7, float("inf")])
@@ -195,21 +207,39 @@ def test_input_need_not_be_contiguous() -> None:
     )
 
 
-def test_bits_do_not_depend_on_the_number_of_threads() -> None:
+@pytest.mark.parametrize("kind", ["lif", "ilif", "readout"])
+def test_bits_do_not_depend_on_the_number_of_threads(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     T, N = 6, 20_000
-    assert 4 * chunk_columns(T, 4) < N
-    runs = []
+    assert 4 * kernels.chunk_columns(T, 4) < N
+    x = random(T, N, dtype=torch.float32, seed=0, shift=0.5).requires_grad_()
+    v = random(N, dtype=torch.float32, seed=1).requires_grad_()
+    rate = torch.tensor(0.6, requires_grad=True)
+    rule = LIFRule(1.7, decay_input=True, detach_reset=False)
+
+    def run() -> list[Tensor]:
+        if kind == "lif":
+            y, _ = select.lif(x, v, rule, rate=rate)
+        elif kind == "ilif":
+            y, _ = select.ilif(x, v, max_spikes=4, beta=0.25)
+        else:
+            y = select.readout(x, v, tau=1.7, decay_input=True, rate=rate)
+        wanted = [x, v] if kind == "ilif" else [x, v, rate]
+        upstream = random(T, N, dtype=torch.float32, seed=2)
+        return [y.detach(), *torch.autograd.grad((y * upstream).sum(), wanted)]
+
+    runs = [run()]  # little work: in the calling thread
+    monkeypatch.setattr(kernels, "ALONE", 0)
     before = numba.get_num_threads()
     try:
         for threads in (1, min(2, numba.config.NUMBA_NUM_THREADS)):
             numba.set_num_threads(threads)
-            rule = LIFRule(1.7, decay_input=True, detach_reset=False)
-            runs.append(run_lif("numba", T, N, rule, torch.float32, learnt=True, start=True))
+            runs.append(run())
     finally:
         numba.set_num_threads(before)
-    (outputs, grads), (outputs_, grads_) = runs
-    assert all(torch.equal(a, b) for a, b in zip(outputs, outputs_, strict=True))
-    assert all(torch.equal(grads[name], grads_[name]) for name in grads)
+    for other in runs[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(runs[0], other, strict=True))
 
 
 @settings(max_examples=60, deadline=None)
