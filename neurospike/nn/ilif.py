@@ -84,7 +84,7 @@ class ILIF(Neuron):
         self.backend: Backend = backend
 
     def multi_step(self, x: Tensor, v: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """x (T, N), v (N,) or None for rest -> integers (T, N), last membrane if v is given."""
+        """x (T, ...), v (...) or None for rest -> integers, and the last membrane if v is given."""
         return select.ilif(x, v, max_spikes=self.max_spikes, beta=self.beta, backend=self.backend)
 
     def forward(self, x: Spikes) -> Spikes:

@@ -133,7 +133,7 @@ class LIF(Neuron):
         return self.rule.v_reset
 
     def multi_step(self, x: Tensor, v: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """x (T, N), v (N,) or None for rest -> spikes (T, N), last membrane if v is given."""
+        """x (T, ...), v (...) or None for rest -> spikes, and the last membrane if v is given."""
         return select.lif(x, v, self.rule, rate=rate_of(self.rate_logit), backend=self.backend)
 
     def extra_repr(self) -> str:

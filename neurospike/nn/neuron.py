@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -29,7 +28,7 @@ class Neuron(Stateful):
         return 0.0
 
     def multi_step(self, x: Tensor, v: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """x (T, N), v (N,) or None for rest -> outputs (T, N), last membrane if v is given."""
+        """x (T, ...), v (...) or None for rest -> outputs, and the last membrane if v is given."""
         raise NotImplementedError(f"{type(self).__name__} defines no multi_step")
 
     def forward(self, x: Spikes) -> Spikes:
@@ -62,14 +61,13 @@ class Neuron(Stateful):
         self._check_input(x)
         if x.ndim == 0:
             raise ArgumentError(f"{self._name}.x: must be (T, ...), time first; got a scalar.")
-        y, _ = self.multi_step(x.reshape(x.shape[0], math.prod(x.shape[1:])), None)
-        return y.reshape(x.shape)
+        return self.multi_step(x, None)[0]
 
     def _advance(self, x: Tensor, state: State, *, unit: str) -> tuple[Tensor, Tensor]:
         self._check_input(x)
         v = self._check_state(x, state, unit).to(x.dtype)
-        y, last = self.multi_step(x.reshape(1, -1), v.reshape(-1))
-        return y.reshape(x.shape), v if last is None else last.reshape(x.shape)
+        y, last = self.multi_step(x[None], v)
+        return y[0], v if last is None else last
 
     def _one_step(self, x: VoxelTensor) -> VoxelTensor:
         x = collapse(x)

@@ -72,7 +72,7 @@ class LeakyReadout(Neuron):
         return self._start_tau if rate is None else 1 / float(rate.detach())
 
     def multi_step(self, x: Tensor, v: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """x (T, N), v (N,) or None for rest -> membranes (T, N), the last one if v is given."""
+        """x (T, ...), v (...) or None for rest -> membranes, and the last one if v is given."""
         y = select.readout(
             x,
             v,

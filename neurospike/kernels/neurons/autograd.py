@@ -1,4 +1,4 @@
-"""The fused kernels as differentiable torch functions on (T, N) tensors.
+"""The fused kernels as differentiable torch functions on (T, ...) tensors.
 
 Only the input is kept for the backward pass. Spikes, gradients and last membranes are the only
 buffers of full size.
@@ -16,11 +16,13 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from neurospike.functional.neurons import LIFRule
-from neurospike.kernels.buffers import empty
+from neurospike.kernels.buffers import DTYPES, empty
 from neurospike.kernels.neurons import numba as kernels
 
 Array = NDArray[Any]
 Grads = tuple[Tensor | None, ...]
+
+_NOTHING = {dtype: np.empty(0, real) for dtype, real in DTYPES.items()}
 
 
 class LIF(torch.autograd.Function):
@@ -37,11 +39,11 @@ class LIF(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(x, v, rate)
         ctx.rule = rule
-        real = x.numpy().dtype.type
+        real = DTYPES[x.dtype]
         leak, divide = _leak(rule.tau, rate)
         kernels.launch(
-            kernels.lif_forward, x.numpy(), _chunk(x),
-            s.numpy(), _array(v, x), _array(last, x),
+            kernels.lif_forward, _rows(x), _chunk(x),
+            _rows(s), _array(v, x), _array(last, x),
             real(leak), real(rule.threshold), real(rule.v_reset),
             divide, rule.decay_input, rule.reset == "soft",
         )  # fmt: skip
@@ -53,15 +55,15 @@ class LIF(torch.autograd.Function):
         x, v, rate = ctx.saved_tensors
         rule: LIFRule = ctx.rule
         chunk = _chunk(x)
-        g, g_t, g_n = _rows(grads[0], x, chunk)
+        g, g_t, g_n = _gradient(grads[0], x, chunk)
         gx = empty(x.shape, x)
         gv = empty(v.shape, v) if ctx.needs_input_grad[1] else None
         sums = _sums(x, chunk, wanted=ctx.needs_input_grad[2])
-        real = x.numpy().dtype.type
+        real = DTYPES[x.dtype]
         leak, divide = _leak(rule.tau, rate)
         kernels.launch(
-            kernels.lif_backward, x.numpy(), chunk, g, g_t, g_n, _array(grads[1], x),
-            _array(v, x), gx.numpy(), _array(gv, x), sums,
+            kernels.lif_backward, _rows(x), chunk, g, g_t, g_n, _array(grads[1], x),
+            _array(v, x), _rows(gx), _array(gv, x), sums,
             real(leak), real(1 / leak if divide else leak), real(rule.threshold),
             real(rule.v_reset), real(rule.surrogate.alpha),
             divide, rule.decay_input, rule.reset == "soft", rule.detach_reset,
@@ -83,11 +85,11 @@ class ILIF(torch.autograd.Function):
         last = None if v is None else empty(v.shape, v)
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(x, v)
-        real = x.numpy().dtype.type
+        real = DTYPES[x.dtype]
         ctx.scalars = (real(beta), real(max_spikes))
         kernels.launch(
-            kernels.ilif_forward, x.numpy(), _chunk(x),
-            s.numpy(), _array(v, x), _array(last, x), *ctx.scalars,
+            kernels.ilif_forward, _rows(x), _chunk(x),
+            _rows(s), _array(v, x), _array(last, x), *ctx.scalars,
         )  # fmt: skip
         return s, last
 
@@ -96,12 +98,12 @@ class ILIF(torch.autograd.Function):
     def backward(ctx: Any, *grads: Any) -> Grads:
         x, v = ctx.saved_tensors
         chunk = _chunk(x)
-        g, g_t, g_n = _rows(grads[0], x, chunk)
+        g, g_t, g_n = _gradient(grads[0], x, chunk)
         gx = empty(x.shape, x)
         gv = empty(v.shape, v) if ctx.needs_input_grad[1] else None
         kernels.launch(
-            kernels.ilif_backward, x.numpy(), chunk, g, g_t, g_n, _array(grads[1], x),
-            _array(v, x), gx.numpy(), _array(gv, x), *ctx.scalars,
+            kernels.ilif_backward, _rows(x), chunk, g, g_t, g_n, _array(grads[1], x),
+            _array(v, x), _rows(gx), _array(gv, x), *ctx.scalars,
         )  # fmt: skip
         return gx, gv, None, None
 
@@ -125,11 +127,11 @@ class Readout(torch.autograd.Function):
         ctx.decay_input = decay_input
         # Only the gradient of 1 / tau needs the membranes again.
         ctx.save_for_backward(x, v, rate, y if ctx.needs_input_grad[2] else None)
-        real = x.numpy().dtype.type
+        real = DTYPES[x.dtype]
         leak, divide = _leak(tau, rate)
         kernels.launch(
-            kernels.readout_forward, x.numpy(), _chunk(x),
-            y.numpy(), _array(v, x), real(leak), divide, decay_input,
+            kernels.readout_forward, _rows(x), _chunk(x),
+            _rows(y), _array(v, x), real(leak), divide, decay_input,
         )  # fmt: skip
         return y
 
@@ -138,15 +140,15 @@ class Readout(torch.autograd.Function):
     def backward(ctx: Any, *grads: Any) -> Grads:
         x, v, rate, y = ctx.saved_tensors
         chunk = _chunk(x)
-        g, g_t, g_n = _rows(grads[0], x, chunk)
+        g, g_t, g_n = _gradient(grads[0], x, chunk)
         gx = empty(x.shape, x)
         gv = empty(v.shape, v) if ctx.needs_input_grad[1] else None
         sums = _sums(x, chunk, wanted=ctx.needs_input_grad[2])
-        real = x.numpy().dtype.type
+        real = DTYPES[x.dtype]
         leak, divide = _leak(ctx.tau, rate)
         kernels.launch(
-            kernels.readout_backward, x.numpy(), chunk, (x if y is None else y).numpy(),
-            g, g_t, g_n, _array(v, x), gx.numpy(), _array(gv, x), sums,
+            kernels.readout_backward, _rows(x), chunk, _rows(x if y is None else y),
+            g, g_t, g_n, _array(v, x), _rows(gx), _array(gv, x), sums,
             real(1 / leak if divide else leak), ctx.decay_input,
         )  # fmt: skip
         return gx, gv, _rate_gradient(sums, rate), None, None
@@ -165,31 +167,40 @@ def _chunk(x: Tensor) -> int:
     return kernels.chunk_columns(x.shape[0], x.element_size())
 
 
+def _rows(x: Tensor) -> Array:
+    """A contiguous (T, ...) as the array (T, N) that the kernels take."""
+    array: Array = x.numpy()
+    return array if array.ndim == 2 else array.reshape(len(array), math.prod(array.shape[1:]))
+
+
 def _array(values: Tensor | None, x: Tensor) -> Array:
-    """A 1-d array of x's dtype; None is an empty one."""
+    """Values of one step as an array (N,) of x's dtype; None is an empty one."""
     if values is None:
-        return np.empty(0, x.numpy().dtype)
+        return _NOTHING[x.dtype]
     array: Array = values.detach().contiguous().numpy()
-    return array
+    return array.reshape(-1)
 
 
-def _rows(g: Tensor | None, x: Tensor, chunk: int) -> tuple[Array, int, int]:
+def _gradient(g: Tensor | None, x: Tensor, chunk: int) -> tuple[Array, int, int]:
     """The output's gradient and its index factors; broadcast gradients stay small.
 
     ``spikes.sum()`` and ``spikes.mean(0)`` send expanded tensors; writing those out would cost as
     much memory as the input.
     """
     if g is None:
-        return np.zeros((1, chunk), x.numpy().dtype), 0, 0
-    if g.numel() and all(step == 0 for step in g.stride()):
-        return np.full((1, chunk), g[0, 0].item(), x.numpy().dtype), 0, 0
+        return np.zeros((1, chunk), DTYPES[x.dtype]), 0, 0
+    if g.is_contiguous():
+        return _rows(g), 1, 1
+    if g.numel() and not any(g.stride()):
+        value = g[(0,) * g.ndim].item()
+        return np.full((1, chunk), value, DTYPES[x.dtype]), 0, 0
     if g.shape[0] and g.stride(0) == 0:
-        return g[:1].contiguous().numpy(), 0, 1
-    return g.contiguous().numpy(), 1, 1
+        return _rows(g[:1].contiguous()), 0, 1
+    return _rows(g.contiguous()), 1, 1
 
 
 def _sums(x: Tensor, chunk: int, *, wanted: bool) -> Array:
-    return np.zeros(-(-x.shape[1] // chunk) if wanted else 0)
+    return np.zeros(-(-math.prod(x.shape[1:]) // chunk) if wanted else 0)
 
 
 def _rate_gradient(sums: Array, rate: Tensor | None) -> Tensor | None:

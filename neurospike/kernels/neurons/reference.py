@@ -12,7 +12,7 @@ from neurospike.functional.neurons import LIFRule, ilif_step, leak, lif_step
 
 
 def lif(x: Tensor, v: Tensor, rule: LIFRule, rate: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """x (T, N), v (N,) -> spikes (T, N), last membrane (N,)."""
+    """x (T, ...), v (...) -> spikes (T, ...), last membrane (...)."""
     spikes = []
     for current in x:
         v, s = lif_step(
@@ -32,7 +32,7 @@ def lif(x: Tensor, v: Tensor, rule: LIFRule, rate: Tensor | None = None) -> tupl
 
 
 def ilif(x: Tensor, v: Tensor, *, max_spikes: int, beta: float) -> tuple[Tensor, Tensor]:
-    """x (T, N), v (N,) -> integer spikes (T, N), last membrane (N,)."""
+    """x (T, ...), v (...) -> integer spikes (T, ...), last membrane (...)."""
     spikes = []
     for current in x:
         v, s = ilif_step(v, current, max_spikes=max_spikes, beta=beta)
@@ -43,7 +43,7 @@ def ilif(x: Tensor, v: Tensor, *, max_spikes: int, beta: float) -> tuple[Tensor,
 def readout(
     x: Tensor, v: Tensor, *, tau: float, decay_input: bool, rate: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """x (T, N), v (N,) -> membranes (T, N), last membrane (N,)."""
+    """x (T, ...), v (...) -> membranes (T, ...), last membrane (...)."""
     membranes = []
     for current in x:
         v = leak(v, current, tau, decay_input=decay_input, rate=rate)

@@ -28,7 +28,7 @@ def lif(
     rate: Tensor | None = None,
     backend: Backend = "auto",
 ) -> tuple[Tensor, Tensor | None]:
-    """x (T, N), v (N,) or None for rest -> spikes (T, N), and the last membrane where v is given.
+    """x (T, ...), v (...) or None for rest -> spikes, and the last membrane where v is given.
 
     ``rate`` is 1 / tau as a tensor of one element, where it is learnt.
     """
@@ -47,7 +47,7 @@ def lif(
 def ilif(
     x: Tensor, v: Tensor | None, *, max_spikes: int, beta: float, backend: Backend = "auto"
 ) -> tuple[Tensor, Tensor | None]:
-    """x (T, N), v (N,) or None for rest -> integer spikes, and the last membrane if v is given."""
+    """x (T, ...), v (...) or None for rest -> integer spikes, last membrane if v is given."""
     if _fused(backend, _obstacle(x)):
         from neurospike.kernels.neurons import autograd
 
@@ -66,7 +66,7 @@ def readout(
     rate: Tensor | None = None,
     backend: Backend = "auto",
 ) -> Tensor:
-    """x (T, N), v (N,) or None for rest -> membranes (T, N)."""
+    """x (T, ...), v (...) or None for rest -> membranes (T, ...)."""
     if _fused(backend, _obstacle(x)):
         from neurospike.kernels.neurons import autograd
 

@@ -176,24 +176,26 @@ def test_readout_matches_the_reference(tau: float, decay_input: bool, learnt: bo
                 assert_gradients_close(got, expected, 1e-11)
 
 
-@pytest.mark.parametrize("reduce", ["sum", "mean over time", "transposed", "unused"])
-def test_broadcast_gradients_equal_written_out_ones(reduce: str) -> None:
+@pytest.mark.parametrize("reduce", ["sum", "sum over time", "transposed", "unused"])
+@pytest.mark.parametrize("shape", [(9, 5000), (9, 50, 100)], ids=str)
+def test_broadcast_gradients_equal_written_out_ones(shape: tuple[int, ...], reduce: str) -> None:
     """The kernels read expanded gradients in place; that must not change a bit."""
-    T, N = 9, 5000
-    x = random(T, N, dtype=torch.float32, seed=0, shift=0.5)
-    weights = random(N, dtype=torch.float32, seed=1)
+    x = random(*shape, dtype=torch.float32, seed=0, shift=0.5)
+    weights = random(*shape[1:], dtype=torch.float32, seed=1)
     grads = []
     for written_out in (False, True):
         a = x.clone().requires_grad_()
-        s, last = select.lif(a, torch.zeros(N), LIFRule(2.0))
+        s, last = select.lif(a, torch.zeros(shape[1:]), LIFRule(2.0))
         if written_out:
-            s = s * torch.ones(T, N)
+            s = s * torch.ones(shape)
         if reduce == "sum":
             s.sum().backward()
-        elif reduce == "mean over time":
-            (s.mean(0) * weights).sum().backward()
+        elif reduce == "sum over time":
+            (s.sum(0) * weights).sum().backward()
         elif reduce == "transposed":
-            (s.T.contiguous() * random(N, T, dtype=torch.float32, seed=2)).sum().backward()
+            (
+                s.transpose(0, 1) * random(shape[1], 9, *shape[2:], dtype=s.dtype, seed=2)
+            ).sum().backward()
         else:
             (last * weights).sum().backward()
         grads.append(a.grad)
