@@ -108,6 +108,7 @@ def draw(
         voxels.coords[first, 1:].numpy(),
         coded[first].sum(-1).numpy(),
         folder / "voxels.png",
+        label="spikes of all channels",
         title="Spikes of the coding, by voxel",
     )
     energy = viz.energy_bars(by_stage(comparison), folder / "energy.png")

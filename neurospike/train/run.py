@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import signal
+import sys
 import threading
 import time
 import warnings
@@ -152,7 +153,9 @@ def build_trainer(
     recipe: Recipe, out: Path, *, callbacks: list[lightning.Callback], progress: bool
 ) -> lightning.Trainer:
     """Lightning's trainer with CSV and TensorBoard logs; checkpoints are our callback's."""
-    extra: list[lightning.Callback] = [RichProgressBar(leave=False)] if progress else []
+    # A bar is for eyes: logs get the line that each epoch ends with.
+    progress = progress and sys.stdout.isatty()
+    extra: list[lightning.Callback] = [Bar(leave=False)] if progress else []
     with quiet_lightning():
         return lightning.Trainer(
             max_epochs=recipe.training.epochs,
@@ -169,6 +172,14 @@ def build_trainer(
             num_sanity_val_steps=0,
             log_every_n_steps=10,
         )
+
+
+class Bar(RichProgressBar):
+    """Lightning's bar without the run's version, which is a folder name here."""
+
+    def get_metrics(self, trainer: Any, pl_module: Any) -> dict[str, Any]:
+        shown = super().get_metrics(trainer, pl_module)
+        return {key: value for key, value in shown.items() if key != "v_num"}
 
 
 @dataclass(frozen=True)
