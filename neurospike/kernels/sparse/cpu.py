@@ -15,6 +15,7 @@ Array = np.ndarray[Any, Any]
 
 _SAMPLE = 256  # rows whose density decides between the dense and the event-driven kernel
 _PART_BYTES = 4 << 20  # of all partial weight gradients together, where that leaves enough parts
+_TILE_BYTES = 64 << 10  # output rows of one task, which stay in the nearest caches
 _BLOCK_BYTES = 256 << 10  # rows of a block of the weight gradient: a share of the L2 cache
 
 # Densities below which skipping zeros is faster, by output channels. Measured: events cost a
@@ -47,7 +48,8 @@ def convolve(x: Tensor, weight: Tensor, rules: Rules, *, fast: bool) -> Summed:
     weight = _padded(weight)
     out = x.new_empty(x.shape[0], rules.n_out, weight.shape[2])
     bits = _spikes(x, columns)
-    group = max(1, min(4, (rules.n_out // tiles.TILE) // 32))
+    rows = _TILE_BYTES // (4 * out.shape[2] * tiles.TILE)
+    group = max(1, min(rows, rules.n_out // (32 * tiles.TILE)))  # leave tasks to share out
     if bits is None:
         numba.convolve_dense(x.numpy(), weight.numpy(), *_lists(rules), group, out.numpy())
     else:

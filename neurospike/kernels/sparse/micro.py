@@ -86,6 +86,14 @@ class _Code:
     def fma(self, a: Any, b: Any, c: Any) -> Any:
         return self.b.call(self._fma, [a, b, c])
 
+    def prefetch(self, base: Any, index: Any) -> None:
+        """Fetch the cache line of one float for reading."""
+        at = self.address(base, index, _F32)
+        kind = ir.FunctionType(ir.VoidType(), [at.type, _I32, _I32, _I32])
+        name = "llvm.prefetch.p0" if getattr(at.type, "is_opaque", False) else "llvm.prefetch.p0f32"
+        fetch = _cgutils.get_or_insert_function(self.b.module, kind, name)
+        self.b.call(fetch, [at, *(ir.Constant(_I32, value) for value in (0, 3, 1))])
+
     def row_start(self, rows: Any, pair: Any, stride: Any, base: Any) -> Any:
         """``base + rows[pair] * stride`` for an int32 list of rows."""
         row = self.b.sext(self.load(rows, pair, _I32), _I64)
@@ -140,19 +148,24 @@ _INT = types.int64
 
 
 def make_gather_gemm(rows: int, width: int) -> Any:
-    """``rows`` pairs at once: out[o_p, :width] += x[i_p, :c_in] @ w[:c_in, :width]."""
+    """``rows`` pairs at once: out[o_p, :width] += x[i_p, :c_in] @ w[:c_in, :width].
+
+    The input rows of the pairs ``ahead`` of these are fetched into the cache meanwhile.
+    """
 
     @intrinsic
-    def gather_gemm(typing, x, w, out, ins, outs, pair, x0, ldx, o0, ldo, w0, ldw, c_in):  # type: ignore[no-untyped-def]
-        signature = types.void(x, w, out, ins, outs, *[_INT] * 8)
+    def gather_gemm(typing, x, w, out, ins, outs, pair, ahead, x0, ldx, o0, ldo, w0, ldw, c_in):  # type: ignore[no-untyped-def]
+        signature = types.void(x, w, out, ins, outs, *[_INT] * 9)
 
         def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]
             xp, wp, op, ip, jp = _pointers(context, builder, signature.args[:5], args[:5])
-            pair, x0, ldx, o0, ldo, w0, ldw, c_in = args[5:]
+            pair, ahead, x0, ldx, o0, ldo, w0, ldw, c_in = args[5:]
             code = _Code(builder, width)
             pairs = [builder.add(pair, const(r)) for r in range(rows)]
             xs = [code.row_start(ip, p, ldx, x0) for p in pairs]
             os = [code.row_start(jp, p, ldo, o0) for p in pairs]
+            for p in pairs:
+                code.prefetch(xp, code.row_start(ip, builder.add(p, ahead), ldx, x0))
             sums = [vector for o in os for vector in code.row(op, o)]
             loop = _Loop(builder, builder.icmp_signed(">", c_in, const(0)), [const(0), w0, *sums])
             c, at, *sums = loop.values
@@ -275,6 +288,19 @@ def make_outer_events(width: int) -> Any:
 
 
 @intrinsic
+def _prefetch(typing, x, at):  # type: ignore[no-untyped-def]
+    """Fetch the cache line of x[at]."""
+    signature = types.void(x, _INT)
+
+    def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        (xp,) = _pointers(context, builder, signature.args[:1], args[:1])
+        _Code(builder, LANES).prefetch(xp, args[1])
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
 def _nonzero_bits(typing, x, at):  # type: ignore[no-untyped-def]
     """uint64 whose low ``LANES`` bits say which of x[at : at + LANES] are not zero."""
     signature = types.uint64(x, _INT)
@@ -291,3 +317,4 @@ def _nonzero_bits(typing, x, at):  # type: ignore[no-untyped-def]
 
 
 nonzero_bits: Any = _nonzero_bits
+prefetch: Any = _prefetch

@@ -30,16 +30,18 @@ def _make_rows(width: int, sizes: tuple[int, int, int, int]) -> Any:
     def rows(x, w, out, ins, outs, first, last, x0, ldx, o0, ldo, w0, ldw):  # type: ignore[no-untyped-def]
         p = first
         while p + r0 <= last:
-            gemm0(x, w, out, ins, outs, p, x0, ldx, o0, ldo, w0, ldw, ldx)
+            gemm0(
+                x, w, out, ins, outs, p, min(2 * r0, last - p - r0), x0, ldx, o0, ldo, w0, ldw, ldx
+            )
             p += r0
         while p + r1 <= last:
-            gemm1(x, w, out, ins, outs, p, x0, ldx, o0, ldo, w0, ldw, ldx)
+            gemm1(x, w, out, ins, outs, p, 0, x0, ldx, o0, ldo, w0, ldw, ldx)
             p += r1
         while p + r2 <= last:
-            gemm2(x, w, out, ins, outs, p, x0, ldx, o0, ldo, w0, ldw, ldx)
+            gemm2(x, w, out, ins, outs, p, 0, x0, ldx, o0, ldo, w0, ldw, ldx)
             p += r2
         while p < last:
-            gemm3(x, w, out, ins, outs, p, x0, ldx, o0, ldo, w0, ldw, ldx)
+            gemm3(x, w, out, ins, outs, p, 0, x0, ldx, o0, ldo, w0, ldw, ldx)
             p += 1
 
     return rows
@@ -227,6 +229,15 @@ def weight_parts_dense(x, y, ins, outs, table, group, parts):  # type: ignore[no
 
 
 @njit(**INNER)
+def _prefetch_rows(x, rows, first, last, base, width):  # type: ignore[no-untyped-def]
+    """Fetch the rows of pairs first..last into the cache while others are worked on."""
+    for p in range(first, last):
+        at = base + np.int64(rows[p]) * width
+        for c in range(0, width, 16):
+            micro.prefetch(x, at + c)
+
+
+@njit(**INNER)
 def _transpose_bits(a):  # type: ignore[no-untyped-def]
     """Bit c of word p becomes bit p of word c, for 64 words of 64 bits, by halving blocks."""
     mask = np.uint64(0x00000000FFFFFFFF)
@@ -290,6 +301,9 @@ def weight_parts_events(x, bits, y, ins, outs, table, group, parts):  # type: ig
                     w0 = (share * volume + k) * ci * co
                     for a in range(table[k, t], last, 64):
                         size = min(last - a, 64)
+                        b = min(a + 128, last)
+                        _prefetch_rows(xf, ins, a + size, b, step * n_in * ci, ci)
+                        _prefetch_rows(yf, outs, a + size, b, step * n_out * co, co)
                         for p in range(size):
                             x_rows[p] = (step * n_in + ins[a + p]) * ci
                             y_rows[p] = (step * n_out + outs[a + p]) * co
