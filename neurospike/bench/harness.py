@@ -37,18 +37,27 @@ class Timing:
 
 
 def interleave(
-    candidates: Mapping[str, Callable[[], object]], repeats: int, *, warmup: int = 1
+    candidates: Mapping[str, Callable[[], object]],
+    repeats: int,
+    *,
+    warmup: int = 1,
+    turn_s: float = 0.02,
 ) -> dict[str, Timing]:
     """Time callables in turns, A B C A B C, after ``warmup`` untimed rounds.
+
+    A turn is one call, or as many as fill ``turn_s``: a call that is over before the caches have
+    forgotten the candidate before it would measure that candidate's leavings. Times are per call.
 
     Parameters
     ----------
     candidates
         Name to callable without arguments.
     repeats
-        Timed rounds; each runs every candidate once.
+        Timed rounds; each gives every candidate one turn.
     warmup
         Untimed rounds first: kernels compile there, so that no first call is timed.
+    turn_s
+        Seconds that a turn lasts at least.
 
     Raises
     ------
@@ -57,7 +66,7 @@ def interleave(
 
     Examples
     --------
-    >>> sorted(interleave({"a": lambda: None, "b": lambda: None}, repeats=3))
+    >>> sorted(interleave({"a": lambda: None, "b": lambda: None}, repeats=3, turn_s=1e-4))
     ['a', 'b']
     """
     if repeats < 1:
@@ -65,13 +74,20 @@ def interleave(
     for _ in range(warmup):
         for run in candidates.values():
             run()
+    calls = {name: max(1, round(turn_s / _turn(run, 1))) for name, run in candidates.items()}
     seconds: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(repeats):
         for name, run in candidates.items():
-            start = time.perf_counter()
-            run()
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append(_turn(run, calls[name]))
     return {name: Timing.of(taken) for name, taken in seconds.items()}
+
+
+def _turn(run: Callable[[], object], calls: int) -> float:
+    """Seconds per call over one turn."""
+    start = time.perf_counter()
+    for _ in range(calls):
+        run()
+    return max(time.perf_counter() - start, 1e-9) / calls
 
 
 def machine() -> dict[str, str | int]:

@@ -1,8 +1,18 @@
-"""Output buffers of CPU kernels."""
+"""Output buffers of CPU kernels, kept for the next call instead of returned to the system.
+
+A kernel that writes each output once is bound by the page faults of memory it has never touched:
+the allocator hands large blocks back to the system as soon as they are free, and the next step of
+a training loop pays for the same pages again. Freed blocks are therefore kept here, up to a limit.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import os
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,12 +24,91 @@ DTYPES: dict[torch.dtype, type[np.generic]] = {
 }
 """What the CPU kernels compute in, as numpy names it."""
 
+SMALLEST = 1 << 16
+"""Bytes below which the allocator keeps blocks by itself."""
+
+Block = np.ndarray[Any, np.dtype[np.uint8]]
+
 
 def empty(shape: Sequence[int], like: Tensor) -> Tensor:
     """An uninitialised contiguous CPU tensor of ``like``'s dtype, float32 or float64.
 
-    Allocated by numpy, which asks Linux for huge pages from 4 MB on where torch by default does
-    not: first touching 64 MB then takes a quarter to a half of the time, and kernels that write
-    each output once are bound by exactly that.
+    Its memory comes back to the pool when the last tensor on it is gone.
     """
-    return torch.from_numpy(np.empty(shape, DTYPES[like.dtype]))
+    dtype = DTYPES[like.dtype]
+    size = math.prod(shape) * like.element_size()
+    if size < SMALLEST:
+        return torch.from_numpy(np.empty(shape, dtype))
+    block = POOL.take(size)
+    array = block[:size].view(dtype).reshape(shape)
+    POOL.expect(array, block)
+    return torch.from_numpy(array)
+
+
+class Pool:
+    """Free blocks by size class, at most ``limit`` bytes of them; any thread may call it."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.held = 0
+        self._free: dict[int, list[Block]] = {}
+        # Reentrant: a block may come back while this very thread is taking another.
+        self._lock = threading.RLock()
+        self._watched: dict[int, weakref.ref[Block]] = {}
+
+    def take(self, size: int) -> Block:
+        """A block of at least ``size`` bytes, used before where there is one."""
+        rounded = size_class(size)
+        with self._lock:
+            blocks = self._free.get(rounded)
+            if blocks:
+                self.held -= rounded
+                return blocks.pop()
+        # Numpy asks for huge pages, which torch does not: first touches cost less.
+        return np.empty(rounded, np.uint8)
+
+    def expect(self, array: np.ndarray[Any, Any], block: Block) -> None:
+        """Keep ``block`` once ``array``, the view of it that a tensor holds, is gone."""
+        key = id(block)
+
+        def came_back(_gone: object, give: Callable[[Block], None] = self._give) -> None:
+            del self._watched[key]
+            give(block)
+
+        self._watched[key] = weakref.ref(array, came_back)
+
+    def clear(self) -> None:
+        """Return every free block to the system."""
+        with self._lock:
+            self._free.clear()
+            self.held = 0
+
+    def _give(self, block: Block) -> None:
+        with self._lock:
+            if self.held + block.nbytes <= self.limit:
+                self._free.setdefault(block.nbytes, []).append(block)
+                self.held += block.nbytes
+
+    def renew_lock(self) -> None:
+        """In a forked child: the parent's lock may have been held by a thread that is gone."""
+        self._lock = threading.RLock()
+
+
+def size_class(size: int) -> int:
+    """The next of eight steps an octave: near sizes share blocks, at most an eighth is unused."""
+    step = 1 << max(size.bit_length() - 4, 0)
+    return -(-size // step) * step
+
+
+def default_limit() -> int:
+    """512 MiB, or a thirty-second of the machine's memory where that is less."""
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 128 << 20
+    return min(512 << 20, memory // 32)
+
+
+POOL = Pool(default_limit())
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=POOL.renew_lock)

@@ -1,9 +1,11 @@
 """The neurons' benchmark compares equal work, and its rows say what they are."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
-from neurospike.bench import neurons
+from neurospike.bench import harness, neurons
 from neurospike.bench.harness import Timing, interleave, machine
 from neurospike.errors import ArgumentError
 
@@ -22,17 +24,32 @@ def test_rows_hold_medians_and_ratios(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(neurons, "CASES", ((2, 100),))
     monkeypatch.setattr(neurons, "peak_memory_row", lambda: None)
     (row,) = neurons.run(repeats=2)
-    assert row["ratio"] == row["peer_ms"] / row["ours_ms"]
+    assert row["ratio"] == pytest.approx(row["peer_ms"] / row["ours_ms"])
     assert row["case"] == "LIF forward + backward, T = 2, N = 100"
 
 
 def test_candidates_take_turns() -> None:
     calls: list[str] = []
-    timings = interleave({n: (lambda n=n: calls.append(n)) for n in "ab"}, repeats=3, warmup=1)
-    assert "".join(calls) == "abababab"
+    candidates = {n: (lambda n=n: calls.append(n)) for n in "ab"}
+    timings = interleave(candidates, repeats=3, warmup=1, turn_s=0.0)
+    assert "".join(calls) == "ab" + "ab" + "ababab"  # warm-up, sizing, turns
     assert timings["a"].repeats == 3
     with pytest.raises(ArgumentError, match=r"interleave\.repeats: must be 1 or more; got 0"):
         interleave({}, 0)
+
+
+def test_a_turn_of_short_calls_repeats_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = {"now": 0.0, "calls": 0}
+
+    def candidate() -> None:
+        clock["now"] += 0.001
+        clock["calls"] += 1
+
+    fake = SimpleNamespace(perf_counter=lambda: clock["now"])
+    monkeypatch.setattr(harness, "time", fake)
+    timing = interleave({"a": candidate}, repeats=2, turn_s=0.005)["a"]
+    assert clock["calls"] == 1 + 1 + 2 * 5  # warm-up, sizing, two turns of five
+    assert timing.median_s == pytest.approx(0.001)
 
 
 def test_timing_is_median_and_quartiles() -> None:

@@ -27,4 +27,4 @@ def test_rows_hold_medians_and_a_ratio() -> None:
     rows = voxels.run(repeats=1)
     assert len(rows) >= 2
     for row in rows:
-        assert row["ratio"] == row["peer_ms"] / row["ours_ms"]
+        assert row["ratio"] == pytest.approx(row["peer_ms"] / row["ours_ms"])

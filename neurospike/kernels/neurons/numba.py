@@ -24,10 +24,10 @@ from numba import njit, prange
 
 from neurospike.kernels.threads import one_at_a_time
 
-CHUNK_BYTES = 96 * 1024
+CHUNK_BYTES = 384 * 1024
 """Cache that a chunk's recomputed membranes may take: a part of a core's own L2."""
 
-ALONE = 1 << 18
+ALONE = 1 << 20
 """Up to this many inputs one thread is done before the others have woken up."""
 
 _JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}

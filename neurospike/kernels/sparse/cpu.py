@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from neurospike.kernels.buffers import empty
 from neurospike.kernels.sparse import micro, portable, tiles
 from neurospike.kernels.sparse.rules import Rules
 
@@ -40,13 +41,13 @@ def convolve(x: Tensor, weight: Tensor, rules: Rules, *, fast: bool) -> Summed:
     """(T, n_in, C_in) and (K, C_in, C_out) -> (T, n_out, C_out)."""
     columns = weight.shape[2]
     if not fast:
-        out = x.new_empty(x.shape[0], rules.n_out, columns)
+        out = empty((x.shape[0], rules.n_out, columns), x)
         portable.convolve(x.numpy(), weight.numpy(), *_lists(rules), out.numpy())
         return Summed(out, None)
     from neurospike.kernels.sparse import numba
 
     weight = _padded(weight)
-    out = x.new_empty(x.shape[0], rules.n_out, weight.shape[2])
+    out = empty((x.shape[0], rules.n_out, weight.shape[2]), x)
     bits = _spikes(x, columns)
     rows = _TILE_BYTES // (4 * out.shape[2] * tiles.TILE)
     group = max(1, min(rows, rules.n_out // (32 * tiles.TILE)))  # leave tasks to share out
@@ -69,7 +70,7 @@ def weight_gradient(
         return x.new_zeros(rules.volume, c_in, columns)
     count = _PART_BYTES // (4 * shape[0] * shape[1] * shape[2])
     count = min(max(4, min(count, 32)), -(-rules.n_out // tiles.TILE))
-    parts = x.new_empty(count, *shape)
+    parts = empty((count, *shape), x)
     if fast:
         from neurospike.kernels.sparse import numba
 
@@ -81,14 +82,14 @@ def weight_gradient(
             numba.weight_parts_events(x.numpy(), bits, grad.numpy(), *lists)
     else:
         portable.weight_parts(x.numpy(), grad.numpy(), *_lists(rules), parts.numpy())
-    total = x.new_empty(shape)
+    total = empty(shape, x)
     tiles.add_parts(parts.reshape(count, -1).numpy(), total.reshape(-1).numpy())
     return total if columns == shape[2] else total[..., :columns].contiguous()
 
 
 def column_sums(grad: Tensor) -> Tensor:
     """(T, N, C) -> (C,): the gradient of a bias, with the same bits on any number of threads."""
-    total = grad.new_empty(grad.shape[-1])
+    total = empty(grad.shape[-1:], grad)
     tiles.column_sums(grad.reshape(-1, grad.shape[-1]).numpy(), total.numpy())
     return total
 
