@@ -35,14 +35,19 @@ def empty(shape: Sequence[int], like: Tensor) -> Tensor:
 
     Its memory comes back to the pool when the last tensor on it is gone.
     """
-    dtype = DTYPES[like.dtype]
-    size = math.prod(shape) * like.element_size()
+    return torch.from_numpy(array(shape, DTYPES[like.dtype]))
+
+
+def array(shape: Sequence[int], dtype: type[np.generic]) -> np.ndarray[Any, Any]:
+    """An uninitialised array; its memory comes back when the last view of it is gone."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
     if size < SMALLEST:
-        return torch.from_numpy(np.empty(shape, dtype))
+        return np.empty(shape, dtype)
     block = POOL.take(size)
-    array = block[:size].view(dtype).reshape(shape)
-    POOL.expect(array, block)
-    return torch.from_numpy(array)
+    # Through a memoryview: numpy then lets views hold on to ``whole``, not to the block itself.
+    whole = np.frombuffer(memoryview(block), dtype, size // np.dtype(dtype).itemsize)
+    POOL.expect(whole, block)
+    return whole.reshape(shape)
 
 
 class Pool:

@@ -58,6 +58,18 @@ def test_a_view_keeps_its_block(pool: Pool) -> None:
     assert pool.held == size_class(400_000)
 
 
+def test_a_view_of_an_array_keeps_its_block(pool: Pool) -> None:
+    view = buffers.array((100, 1000), np.float32)[3:].reshape(-1)[5:]
+    gc.collect()
+    assert pool.held == 0
+    tensor = torch.from_numpy(view)
+    del view
+    gc.collect()
+    assert pool.held == 0
+    del tensor
+    assert pool.held == size_class(400_000)
+
+
 def test_gradients_keep_their_block(pool: Pool) -> None:
     x = torch.ones(40_000, requires_grad=True)
     gradient = empty((40_000,), LIKE).fill_(3.0)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neurospike.kernels.buffers import empty
+from neurospike.kernels.buffers import array, empty
 from neurospike.kernels.sparse import micro, portable, tiles
 from neurospike.kernels.sparse.rules import Rules
 
@@ -102,7 +102,8 @@ def _spikes(x: Tensor, columns: int) -> Array | None:
     rows = x.reshape(-1, x.shape[2])
     if tiles.sampled_density(rows.numpy(), _SAMPLE) >= limit:
         return None
-    bits: Array = numba.spike_bits(x.numpy())
+    bits = array((x.shape[0], x.shape[1], -(-x.shape[2] // 64)), np.uint64)
+    numba.spike_bits(x.numpy(), bits)
     return bits
 
 

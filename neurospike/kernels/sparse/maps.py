@@ -15,6 +15,7 @@ from numba import njit, prange
 from torch import Tensor
 
 from neurospike.errors import ArgumentError
+from neurospike.kernels.buffers import array
 from neurospike.kernels.sparse.geometry import Geometry, Triple
 from neurospike.kernels.sparse.rules import Rules
 from neurospike.kernels.sparse.tiles import JIT
@@ -45,11 +46,19 @@ def build_rules(coords_in: Tensor, coords_out: Tensor, geometry: Geometry) -> Ru
     n_in, n_out = coords_in.shape[0], coords_out.shape[0]
     low, grid = _halo(g, int(coords_in[-1, 0]) + 1 if n_in else 1)
     mirrored = g.keeps_sites and coords_in is coords_out
-    keys = _keys(coords_in.numpy(), (1, 1, 1), low, grid)
-    base = keys[:-1] if mirrored else _keys(coords_out.numpy(), g.stride, low, grid)[:-1]
+    keys = array((n_in + 1,), np.int64)
+    _keys(coords_in.numpy(), (1, 1, 1), low, grid, keys)
+    ends = keys
+    if not mirrored:
+        ends = array((n_out + 1,), np.int64)
+        _keys(coords_out.numpy(), g.stride, low, grid, ends)
     found = g.volume // 2 if mirrored else g.volume  # the other half are mirror images
-    lists = _find(keys, base, g.kernel, g.dilation, g.padding, grid, found)
-    inputs, outputs, bounds = _join(*lists, g.volume, mirrored)
+    rows_in, rows_out = array((found, n_out), np.int32), array((found, n_out), np.int32)
+    counts = _find(keys, ends[:-1], g.kernel, g.dilation, g.padding, grid, rows_in, rows_out)
+    bounds = _bounds(counts, n_out, g.volume, mirrored)
+    pairs = int(bounds[-1])
+    inputs, outputs = array((pairs,), np.int32), array((pairs,), np.int32)
+    _join(rows_in, rows_out, counts, bounds, mirrored, inputs, outputs)
     return Rules(
         torch.from_numpy(inputs),
         torch.from_numpy(outputs),
@@ -78,27 +87,23 @@ def _halo(g: Geometry, batch: int) -> tuple[Triple, Triple]:
 
 
 @njit(**JIT)
-def _keys(coords, scale, low, grid):  # type: ignore[no-untyped-def]
+def _keys(coords, scale, low, grid, keys):  # type: ignore[no-untyped-def]
     """Keys of ``coords * scale`` in the grid with halos, and a sentinel above all of them."""
     n = coords.shape[0]
-    keys = np.empty(n + 1, np.int64)
     for i in range(n):
         key = np.int64(coords[i, 0]) * grid[0] + np.int64(coords[i, 1]) * scale[0] + low[0]
         key = key * grid[1] + np.int64(coords[i, 2]) * scale[1] + low[1]
         keys[i] = key * grid[2] + np.int64(coords[i, 3]) * scale[2] + low[2]
     keys[n] = np.iinfo(np.int64).max
-    return keys
 
 
 @one_at_a_time
 @njit(parallel=True, **JIT)
-def _find(keys, base, kernel, dilation, padding, grid, found):  # type: ignore[no-untyped-def]
-    """Pairs of the first ``found`` offsets, a segment for each chunk of output rows."""
-    n_out = base.shape[0]
+def _find(keys, base, kernel, dilation, padding, grid, rows_in, rows_out):  # type: ignore[no-untyped-def]
+    """Pairs of the first offsets, a segment for each chunk of output rows; their counts."""
+    found, n_out = rows_in.shape
     chunks = max((n_out + _CHUNK - 1) // _CHUNK, 1)
     columns = (found + kernel[2] - 1) // kernel[2]
-    rows_in = np.empty((found, n_out), np.int32)
-    rows_out = np.empty((found, n_out), np.int32)
     counts = np.zeros((found, chunks), np.int64)
     for index in prange(columns * chunks):
         task = np.int64(index)  # prange counts unsigned, which promotes to float
@@ -116,14 +121,13 @@ def _find(keys, base, kernel, dilation, padding, grid, found):  # type: ignore[n
             _merge_three(keys, base, shift, offset, first, last, part, into)
         else:
             _merge_any(keys, base, shift, offset, taps, dilation[2], first, last, part, into)
-    return rows_in, rows_out, counts
+    return counts
 
 
-@one_at_a_time
-@njit(parallel=True, **JIT)
-def _join(rows_in, rows_out, counts, volume, mirrored):  # type: ignore[no-untyped-def]
-    """Close the gaps between segments; with ``mirrored``, add the centre and the mirror images."""
-    found, n_out = rows_in.shape
+@njit(**JIT)
+def _bounds(counts, n_out, volume, mirrored):  # type: ignore[no-untyped-def]
+    """Where each offset's list begins; with ``mirrored``, of the centre and the mirror images."""
+    found = counts.shape[0]
     bounds = np.zeros(volume + 1, np.int64)
     for k in range(volume):
         size = n_out
@@ -132,8 +136,15 @@ def _join(rows_in, rows_out, counts, volume, mirrored):  # type: ignore[no-untyp
         elif k > volume // 2 or not mirrored:
             size = int(counts[volume - 1 - k].sum())
         bounds[k + 1] = bounds[k] + size
-    inputs = np.empty(bounds[volume], np.int32)
-    outputs = np.empty(bounds[volume], np.int32)
+    return bounds
+
+
+@one_at_a_time
+@njit(parallel=True, **JIT)
+def _join(rows_in, rows_out, counts, bounds, mirrored, inputs, outputs):  # type: ignore[no-untyped-def]
+    """Close the gaps between segments; with ``mirrored``, add the centre and the mirror images."""
+    found, n_out = rows_in.shape
+    volume = bounds.shape[0] - 1
     for index in prange(volume):
         tap = np.int64(index)
         at = bounds[tap]
@@ -151,7 +162,6 @@ def _join(rows_in, rows_out, counts, volume, mirrored):  # type: ignore[no-untyp
             inputs[at : at + length] = ahead[source, low : low + length]
             outputs[at : at + length] = behind[source, low : low + length]
             at += length
-    return inputs, outputs, bounds
 
 
 @njit(**JIT)

@@ -158,11 +158,10 @@ def convolve_events(x, bits, w, ins, outs, table, group, out):  # type: ignore[n
 
 @one_at_a_time
 @njit(parallel=True, **JIT)
-def spike_bits(x):  # type: ignore[no-untyped-def]
-    """uint64 (T, N, ceil(C / 64)): bit c % 64 of word c // 64 says that channel c is not zero."""
+def spike_bits(x, bits):  # type: ignore[no-untyped-def]
+    """Fill uint64 (T, N, ceil(C / 64)): bit c % 64 of word c // 64 says that channel c fires."""
     steps, n, c = x.shape
-    words = (c + 63) // 64
-    bits = np.empty((steps, n, words), np.uint64)
+    words = bits.shape[2]
     xf, bf = x.reshape(-1), bits.reshape(-1)
     rows = steps * n
     tasks = (rows + 1023) // 1024
@@ -180,7 +179,6 @@ def spike_bits(x):  # type: ignore[no-untyped-def]
                     m |= np.uint64(xf[row * c + j] != 0) << np.uint64(j - q * 64)
                     j += 1
                 bf[row * words + q] = m
-    return bits
 
 
 @one_at_a_time

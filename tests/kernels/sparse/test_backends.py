@@ -6,7 +6,6 @@ import sys
 import textwrap
 import threading
 
-import numba
 import pytest
 import torch
 
@@ -108,9 +107,6 @@ def test_two_python_threads_take_turns() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-@pytest.mark.skipif(
-    numba.config.THREADING_LAYER != "workqueue", reason="another threading layer was asked for"
-)
 def test_a_forked_process_runs_parallel_kernels_after_its_parent() -> None:
     program = """
         import os, torch
