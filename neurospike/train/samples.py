@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -59,11 +60,19 @@ def build_source(
                 "docs/data.md says where to get it."
             )
         arguments["root"] = root
+        if part.name == "modelnet":
+            arguments.setdefault("cache", _cache_folder(Path(root)))
     try:
         source: Source = FAMILIES[part.name](**arguments)
     except TypeError as error:
         raise ArgumentError(f"recipe.data.arguments: {part.name}: {error}.") from error
     return source
+
+
+def _cache_folder(root: Path) -> Path:
+    """Where chosen points are kept: choosing 8,192 of 10,000 takes 0.2 s a shape."""
+    beside = os.access(root, os.W_OK)
+    return root / ".neurospike" if beside else Path.home() / ".cache" / "neurospike"
 
 
 class Prepared(Dataset[Sample]):

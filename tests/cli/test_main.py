@@ -46,6 +46,10 @@ BAD = {
     "suffix": (["encode", "scan.bin", "--out", "o.bin"], "must end in .svc"),
     "size": (["encode", "scan.bin", "--voxel-size", "a", "--out", "o.svc"], "--voxel-size"),
     "zero": (["encode", "scan.bin", "--voxel-size", "0", "--out", "o.svc"], "voxel_size"),
+    "keys": (
+        ["encode", "scan.bin", "--voxel-size", "1e-12", "--out", "o.svc"],
+        "beyond the key range",
+    ),
     "range": (["encode", "scan.bin", "--range", "1,2", "--out", "o.svc"], "--range"),
     "nothing": (
         ["encode", "scan.bin", "--range", "5,5,5,6,6,6", "--out", "o.svc"],
