@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from statistics import quantiles
+from typing import Any
 
 from neurospike.errors import ArgumentError
 
@@ -113,3 +114,16 @@ def _cpu_model() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def row(case: str, peer: str, ours: Timing, theirs: Timing) -> dict[str, Any]:
+    """A row of a table: medians in milliseconds, and how many times ours is faster."""
+    return {
+        "case": case,
+        "peer": peer,
+        "ours_ms": 1e3 * ours.median_s,
+        "peer_ms": 1e3 * theirs.median_s,
+        "ratio": theirs.median_s / ours.median_s,
+        "ours": str(ours),
+        "theirs": str(theirs),
+    }

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from neurospike.bench.harness import interleave
+from neurospike.bench.harness import interleave, row
 from neurospike.errors import MissingExtraError
 from neurospike.nn import LIF
 
@@ -51,18 +51,8 @@ def run(repeats: int = 15) -> list[dict[str, Any]]:
     rows = []
     for T, N in CASES:
         timings = interleave(candidates(T, N), repeats)
-        ours, theirs = timings[OURS], timings[PEER]
-        rows.append(
-            {
-                "case": f"LIF forward + backward, T = {T}, N = {N:,}",
-                "peer": PEER,
-                "ours_ms": 1e3 * ours.median_s,
-                "peer_ms": 1e3 * theirs.median_s,
-                "ratio": theirs.median_s / ours.median_s,
-                "ours": str(ours),
-                "theirs": str(theirs),
-            }
-        )
+        case = f"LIF forward + backward, T = {T}, N = {N:,}"
+        rows.append(row(case, PEER, timings[OURS], timings[PEER]))
     memory = peak_memory_row()
     return rows if memory is None else [*rows, memory]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from neurospike.bench.harness import machine
-from neurospike.errors import ArgumentError
+from neurospike.errors import ArgumentError, MissingExtraError
 from neurospike.files import write_atomically
 
 SUITES = ("neurons", "voxels", "sparse", "network")
@@ -39,13 +39,19 @@ def run_suites(
     if repeats < 1:
         raise ArgumentError(f"bench.repeats: must be 1 or more; got {repeats}.")
     rows: list[Row] = []
+    left_out: dict[str, str] = {}
     for name in names or SUITES:
         if not as_json:
             say(f"{name}: {repeats} turns")
-        rows += import_module(f"neurospike.bench.{name}").run(repeats=repeats)
+        try:
+            rows += import_module(f"neurospike.bench.{name}").run(repeats=repeats)
+        except MissingExtraError as error:
+            left_out[name] = str(error)
+            if not as_json:
+                say(f"{name}: left out: {error}")
     page = table(rows)
     if as_json:
-        say(json.dumps({"machine": machine(), "rows": rows}, indent=2))
+        say(json.dumps({"machine": machine(), "rows": rows, "left_out": left_out}, indent=2))
     else:
         say(page)
     if out is not None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from neurospike.bench import clouds, spconv_peer
-from neurospike.bench.harness import interleave
+from neurospike.bench.harness import interleave, row
 from neurospike.nn import SubmanifoldConv3d
 from neurospike.sparse import ActiveSet, VoxelTensor, submanifold_map
 
@@ -41,18 +41,7 @@ def run(repeats: int = 15) -> list[dict[str, Any]]:
     rows = []
     for case, candidates in cases().items():
         timings = interleave(candidates, repeats, warmup=2)
-        ours, theirs = timings[OURS], timings[spconv_peer.NAME]
-        rows.append(
-            {
-                "case": case,
-                "peer": spconv_peer.NAME,
-                "ours_ms": 1e3 * ours.median_s,
-                "peer_ms": 1e3 * theirs.median_s,
-                "ratio": theirs.median_s / ours.median_s,
-                "ours": str(ours),
-                "theirs": str(theirs),
-            }
-        )
+        rows.append(row(case, spconv_peer.NAME, timings[OURS], timings[spconv_peer.NAME]))
     return rows
 
 

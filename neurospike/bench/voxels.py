@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurospike.bench.harness import interleave
+from neurospike.bench.harness import interleave, row
 from neurospike.encoders import Voxelizer
 
 Candidates = dict[str, Callable[[], object]]
@@ -75,18 +75,8 @@ def run(repeats: int = 15) -> list[dict[str, Any]]:
     for case, candidates in cases().items():
         timings = interleave(candidates, repeats)
         ours = timings.pop(OURS)
-        rows += [
-            {
-                "case": f"voxelise 115,200 points: {case}",
-                "peer": peer,
-                "ours_ms": 1e3 * ours.median_s,
-                "peer_ms": 1e3 * timing.median_s,
-                "ratio": timing.median_s / ours.median_s,
-                "ours": str(ours),
-                "theirs": str(timing),
-            }
-            for peer, timing in timings.items()
-        ]
+        title = f"voxelise 115,200 points: {case}"
+        rows += [row(title, peer, ours, timing) for peer, timing in timings.items()]
     return rows
 
 
