@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -38,6 +39,8 @@ def encode(
     from neurospike import encoders
     from neurospike.datasets import read_velodyne
 
+    # The report says how many points were rejected; the log would say it once more.
+    logging.getLogger("neurospike").setLevel(logging.ERROR)
     scan = read_velodyne(file, columns=columns)
     stem = None if checkpoint is None else _stem(checkpoint, channels=scan.shape[1])
     try:

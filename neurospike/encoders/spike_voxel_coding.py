@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
 from neurospike.errors import ArgumentError, StateError
@@ -104,10 +106,14 @@ class SpikeVoxelCoding(Stateful):
             spikes = neuron(norm(conv(spikes)))
         return spikes
 
-    def init_state(self, example: VoxelTensor) -> State:
-        """Three membranes at rest on the voxels of ``example``, features (N, in_channels)."""
-        self._check(example)
-        rest = example.features.new_zeros(len(example.coords), self.channels)
+    def init_state(self, example: VoxelTensor | Sequence[int]) -> State:
+        """Three membranes at rest, for a VoxelTensor (N, in_channels) or that shape."""
+        if isinstance(example, VoxelTensor):
+            self._check(example)
+            rows = len(example.coords)
+        else:
+            rows = int(example[0])
+        rest = next(self.parameters()).new_zeros(rows, self.channels)
         return tuple(part for neuron in self._firing() for part in neuron.init_state(rest))
 
     def step(self, x: VoxelTensor, state: State) -> tuple[VoxelTensor, State]:

@@ -135,6 +135,11 @@ class SpikingSequential(nn.Sequential, Stateful):
         return self._state_sizes[name]
 
     def _zeros(self, shape: Sequence[int]) -> Tensor:
+        if any(hasattr(module, "kernel_map") for module in self.modules()):
+            raise ArgumentError(
+                "SpikingSequential.init_state: sparse convolutions need to know the voxels; got "
+                f"the shape {tuple(shape)}. Give one step's VoxelTensor."
+            )
         like = next((p for p in self.parameters() if p.is_floating_point()), torch.empty(0))
         return torch.zeros(tuple(shape), dtype=like.dtype, device=like.device)
 

@@ -34,6 +34,9 @@ class ILIF(Neuron):
     mode
         "integer", or "unary": each integer spike leaves as binary events in D virtual steps.
         ``nn.spike_mode`` switches a whole model.
+    sends_dense_events
+        Whether dense unary events are allowed out: ``nn.spike_mode`` takes that away where nobody
+        would sum them.
 
     Shape
     -----
@@ -81,6 +84,7 @@ class ILIF(Neuron):
         self.max_spikes = int(max_spikes)
         self.beta = float(beta)
         self.mode = "integer"
+        self.sends_dense_events = True
         self.backend: Backend = backend
 
     def multi_step(self, x: Tensor, v: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -89,15 +93,25 @@ class ILIF(Neuron):
 
     def forward(self, x: Spikes) -> Spikes:
         """Run a whole sequence from rest; nothing is kept."""
+        self._check_reader(x)
         s = super().forward(x)
         return expand(s, self.max_spikes) if self.mode == "unary" else s
 
     def step(self, x: Spikes, state: State) -> tuple[Spikes, State]:
         """Advance by one integer step; in "unary" mode a dense (B, ...) gives (D, B, ...)."""
+        self._check_reader(x)
         s, state = super().step(x, state)
         if self.mode == "unary":
             s = expand(s[None] if isinstance(s, Tensor) else s, self.max_spikes)
         return s, state
+
+    def _check_reader(self, x: Spikes) -> None:
+        if self.mode == "unary" and isinstance(x, Tensor) and not self.sends_dense_events:
+            raise ArgumentError(
+                "ILIF.mode: 'unary' on a dense sequence needs a SpikingSequential around it, which "
+                f"sums the {self.max_spikes} virtual steps before the next bias and neuron; put "
+                "the layers into one, or use 'integer'."
+            )
 
     def extra_repr(self) -> str:
         """What the representation shows."""

@@ -13,6 +13,7 @@ from neurospike.errors import ArgumentError
 Shape3 = tuple[int, int, int]
 Built = TypeVar("Built")
 
+_EDGE_LIMIT = 2**31 - 1  # coordinates are int32
 _KEY_LIMIT = 2**62  # keys carry a one-voxel halo; the top bit stays free for offsets
 
 
@@ -82,6 +83,12 @@ class ActiveSet:
 
         return self.cached("sample_bounds", build)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle and copy the voxels alone: maps are rebuilt on first use."""
+        return _restored, (
+            self.coords, self.spatial_shape, self.batch_size, self.stride, self.parent,
+        )  # fmt: skip
+
     def seed(self) -> _Seed:
         """Everything but the parent, to make the same set again, cache and all."""
         return _Seed(self.coords, self.spatial_shape, self.batch_size, self.stride, self._cache)
@@ -126,6 +133,12 @@ class _Seed(NamedTuple):
     cache: dict[Hashable, Any]
 
 
+def _restored(
+    coords: Tensor, shape: Shape3, batch_size: int, stride: Shape3, parent: ActiveSet | None
+) -> ActiveSet:
+    return ActiveSet(coords, shape, batch_size, stride=stride, parent=parent)
+
+
 def linear_keys(coords: Tensor, spatial_shape: Shape3) -> Tensor:
     """int64 (N,) row-major keys of (batch, i, j, k); ascending keys are ascending rows."""
     x, y, z = spatial_shape
@@ -146,6 +159,11 @@ def check_coords(owner: str, coords: Tensor, spatial_shape: Shape3, batch_size: 
         )
     if batch_size < 0:
         raise ArgumentError(f"{owner}.batch_size: must be 0 or more; got {batch_size}.")
+    if max(*spatial_shape, batch_size) > _EDGE_LIMIT:
+        raise ArgumentError(
+            f"{owner}.spatial_shape: edges and batch must fit int32 coordinates; got "
+            f"{spatial_shape} x batch {batch_size}; use a coarser voxel size."
+        )
     cells = max(batch_size, 1)
     for edge in spatial_shape:
         cells *= edge + 2

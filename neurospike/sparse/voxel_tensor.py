@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -143,20 +144,26 @@ class VoxelTensor:
         grid = flat.reshape(*flat.shape[:-2], self.batch_size, x, y, z, flat.shape[-1])
         return grid.movedim(-1, -4)
 
-    def to(self, target: torch.device | torch.dtype | str) -> VoxelTensor:
-        """The same tensor on another device, or with features of another dtype."""
-        if isinstance(target, torch.dtype):
-            return self.replace(self.features.to(target))
-        active = self.active.to(target)
+    def to(self, *args: Any, **kwargs: Any) -> VoxelTensor:
+        """The same tensor on another device, or with features of another dtype.
+
+        Takes what ``torch.Tensor.to`` takes: a device, a dtype, or both; coordinates stay int32.
+        """
+        features = self.features.to(*args, **kwargs)
         return VoxelTensor.on(
-            active,
-            self.features.to(target),
+            self.active.to(features.device),
+            features,
             virtual_steps=self.virtual_steps,
             one_step=self.one_step,
         )
 
     def __add__(self, other: VoxelTensor) -> VoxelTensor:
         _check_same_set("VoxelTensor.__add__", self, other)
+        if self.features.shape != other.features.shape:
+            raise ArgumentError(
+                "VoxelTensor.__add__: both features must have one shape; got "
+                f"{tuple(self.features.shape)} and {tuple(other.features.shape)}."
+            )
         return self.replace(self.features + other.features)
 
     def __repr__(self) -> str:
@@ -178,6 +185,11 @@ def cat(tensors: Sequence[VoxelTensor]) -> VoxelTensor:
         raise ArgumentError("sparse.cat.tensors: at least one tensor is needed; got none.")
     for other in tensors[1:]:
         _check_same_set("sparse.cat", tensors[0], other)
+        if tensors[0].features.shape[:-1] != other.features.shape[:-1]:
+            raise ArgumentError(
+                "sparse.cat: features must have the same time steps; got "
+                f"{tuple(tensors[0].features.shape)} and {tuple(other.features.shape)}."
+            )
     return tensors[0].replace(torch.cat([t.features for t in tensors], dim=-1))
 
 

@@ -81,13 +81,14 @@ def fit(
     ArgumentError
         Arguments that the data set or the network refuses.
     """
-    out = check_writable_folder(out)
+    out = Path(out)
     resume_point = _resume_point(out, resume=resume)
     lightning.seed_everything(seed, workers=True, verbose=False)
     train, val, test = (
         build_source(recipe.data, split, root=root, seed=seed) for split in ("train", "val", "test")
     )
     model = build_model(recipe, classes=len(train.classes))
+    check_writable_folder(out)  # not before the data is there: a refusal leaves nothing behind
     module = ClassifyVoxels(model, recipe)
     write_atomically(out / "recipe.json", recipe.model_dump_json(indent=1))
     describe = _describer(recipe, train, seed=seed, root=root)
