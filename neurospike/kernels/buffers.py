@@ -45,7 +45,7 @@ def array(shape: Sequence[int], dtype: type[np.generic]) -> np.ndarray[Any, Any]
         return np.empty(shape, dtype)
     block = POOL.take(size)
     # Through a memoryview: numpy then lets views hold on to ``whole``, not to the block itself.
-    whole = np.frombuffer(memoryview(block), dtype, size // np.dtype(dtype).itemsize)
+    whole = np.frombuffer(block.data, dtype, size // np.dtype(dtype).itemsize)
     POOL.expect(whole, block)
     return whole.reshape(shape)
 
