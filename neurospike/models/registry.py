@@ -141,7 +141,8 @@ def load(path: str | Path, *, factory: str | None = None) -> nn.Module:
         )
     try:
         model = _FACTORIES[info.factory](**info.arguments)
-        model.load_state_dict(state)
+        # Assigned, so that float64 weights stay float64.
+        model.load_state_dict(state, assign=True)
     except (TypeError, RuntimeError, ArgumentError) as error:
         reason = " ".join(str(error).split())
         raise DataError(

@@ -27,6 +27,12 @@ def test_a_checkpoint_restores_weights_arguments_and_extra(tmp_path: Path) -> No
         assert torch.equal(ours, theirs)
 
 
+def test_weights_keep_their_dtype_and_train_on(tmp_path: Path) -> None:
+    models.save(little().double(), tmp_path / "m.safetensors")
+    loaded = models.load(tmp_path / "m.safetensors")
+    assert all(p.dtype == torch.float64 and p.requires_grad for p in loaded.parameters())
+
+
 def test_saving_leaves_no_other_file(tmp_path: Path) -> None:
     models.save(little(), tmp_path / "m.safetensors")
     assert [p.name for p in tmp_path.iterdir()] == ["m.safetensors"]
