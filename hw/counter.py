@@ -16,6 +16,7 @@ from neurospike.hw.conventions import CONVENTIONS
 from neurospike.hw.counts import Counts
 from neurospike.hw.origins import Kind, Origin, tensors_in
 from neurospike.hw.tracer import Tracer
+from neurospike.nn.evaluating import evaluating
 from neurospike.sparse import VoxelTensor
 
 ConventionName = Literal["exact", "paper", "neurobench", "lemaire"]
@@ -79,7 +80,7 @@ def count(
     tracer = Tracer(module, CONVENTIONS[convention], batch=batch, steps=steps)
     if inputs_are_spikes:
         tracer.origins.mark(inputs, Origin(Kind.SPIKES))
-    with _evaluating(module), torch.inference_mode(False), torch.no_grad(), tracer.watching():
+    with torch.inference_mode(False), evaluating(module), _unfused(), tracer.watching():
         if isinstance(inputs, Mapping):
             module(**inputs)
         elif isinstance(inputs, (tuple, list)):
@@ -119,16 +120,11 @@ def _batch_of(inputs: Any, batch_dim: int) -> tuple[int, int]:
 
 
 @contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
-    """Put a module into evaluation mode, and every part back into its own mode afterwards."""
-    modes = [(part, part.training) for part in module.modules()]
+def _unfused() -> Iterator[None]:
+    """Fused encoders would pass by the layers that they are made of."""
     fast = torch.backends.mha.get_fastpath_enabled()
     try:
-        # Fused encoders would pass by the layers that they are made of.
         torch.backends.mha.set_fastpath_enabled(False)
-        module.eval()
         yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
-        for part, training in modes:
-            part.training = training

@@ -14,8 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from neurospike.encoders.spike_voxel_coding import BN_EPS, BN_MOMENTUM
 from neurospike.errors import MissingExtraError
-from neurospike.models.e3dsnn import BN_EPS, BN_MOMENTUM, SIZES
+from neurospike.models.e3dsnn import SIZES
 from neurospike.sparse import ActiveSet
 
 NAME = "spconv CPU, patched"

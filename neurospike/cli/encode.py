@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from neurospike.cli.common import numbers, print_json, say
 from neurospike.errors import ArgumentError, DataError
+
+if TYPE_CHECKING:
+    from neurospike.encoders import SpikeVoxelCoding
 
 
 def encode(
@@ -73,7 +76,7 @@ def encode(
     )
 
 
-def _stem(checkpoint: Path, *, channels: int):  # type: ignore[no-untyped-def]
+def _stem(checkpoint: Path, *, channels: int) -> SpikeVoxelCoding:
     from neurospike import encoders, models
 
     model = models.load(checkpoint)

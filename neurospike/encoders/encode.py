@@ -16,6 +16,7 @@ from neurospike.encoders.spike_voxel_coding import SpikeVoxelCoding
 from neurospike.encoders.svc import save_svc
 from neurospike.encoders.voxelizer import Points, Voxelization, Voxelizer
 from neurospike.errors import DataError
+from neurospike.nn.evaluating import evaluating
 from neurospike.nn.unary import collapse
 from neurospike.sparse import VoxelTensor
 
@@ -167,14 +168,9 @@ def _load_kernels(
 
 def _through_stem(scan: Voxelization, stem: SpikeVoxelCoding) -> VoxelTensor:
     """Integer spikes of a stem, which is left in the mode that it was in."""
-    training = stem.training
     weight = next(stem.parameters())
-    stem.eval()
-    try:
-        with torch.no_grad():
-            return collapse(stem(scan.voxels.to(weight.dtype).to(weight.device)))
-    finally:
-        stem.train(training)
+    with evaluating(stem):
+        return collapse(stem(scan.voxels.to(weight.device, weight.dtype)))
 
 
 def _bytes(values: Points | None) -> int:

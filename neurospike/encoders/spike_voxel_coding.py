@@ -10,9 +10,9 @@ from neurospike.errors import ArgumentError, StateError
 from neurospike.nn import ILIF, SparseBatchNorm, State, Stateful, SubmanifoldConv3d
 from neurospike.sparse import VoxelTensor
 
-_WEIGHT_STD = 0.02
-_BN_EPS = 1e-3
-_BN_MOMENTUM = 0.01
+WEIGHT_STD = 0.02
+BN_EPS = 1e-3
+BN_MOMENTUM = 0.01
 
 
 class SpikeVoxelCoding(Stateful):
@@ -81,7 +81,7 @@ class SpikeVoxelCoding(Stateful):
         inputs = (in_channels, channels, channels)
         self.convs = nn.ModuleList(SubmanifoldConv3d(n, channels, kernel_size=3) for n in inputs)
         self.norms = nn.ModuleList(
-            SparseBatchNorm(channels, eps=_BN_EPS, momentum=_BN_MOMENTUM) for _ in inputs
+            SparseBatchNorm(channels, eps=BN_EPS, momentum=BN_MOMENTUM) for _ in inputs
         )
         self.neurons = nn.ModuleList(ILIF(max_spikes) for _ in inputs)
         self.reset_parameters()
@@ -91,7 +91,7 @@ class SpikeVoxelCoding(Stateful):
         for conv in self.convs:
             weight = conv.weight
             if isinstance(weight, Tensor):
-                nn.init.trunc_normal_(weight, std=_WEIGHT_STD)
+                nn.init.trunc_normal_(weight, std=WEIGHT_STD)
 
     def forward(self, x: VoxelTensor) -> VoxelTensor:
         """Code one cloud or batch, from rest."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from neurospike.encoders import SpikeVoxelCoding
+from neurospike.encoders.spike_voxel_coding import BN_EPS, BN_MOMENTUM, WEIGHT_STD
 from neurospike.errors import ArgumentError
 from neurospike.models.registry import register
 from neurospike.nn import (
@@ -17,10 +18,6 @@ from neurospike.nn import (
     SubmanifoldConv3d,
 )
 from neurospike.sparse import ActiveSet, VoxelTensor
-
-BN_EPS = 1e-3
-BN_MOMENTUM = 0.01
-WEIGHT_STD = 0.02
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from neurospike.errors import ArgumentError, StateError
+from neurospike.nn.evaluating import evaluating
 from neurospike.nn.flow import Flow, apply_stateless
 from neurospike.nn.ilif import ILIF
 from neurospike.nn.stateful import State, Stateful
@@ -87,7 +87,7 @@ class SpikingSequential(nn.Sequential, Stateful):
         else:
             flow = Flow.of_step(self._zeros(example))
         states: list[Tensor] = []
-        with _quiet(self):
+        with evaluating(self):  # a trial step leaves no trace
             for name, layer in self.named_children():
                 if isinstance(layer, Stateful):
                     state = layer.init_state(_one_step(layer, flow))
@@ -178,16 +178,3 @@ def _misfit(got: int) -> StateError:
         f"SpikingSequential: state has {got} tensors, which is not what the layers need; "
         "start from init_state(example)."
     )
-
-
-@contextmanager
-def _quiet(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode and no gradients, so that a trial step leaves no trace."""
-    training = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for module, was in training:
-            module.training = was

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 from torch import Tensor, nn
 
+from neurospike.nn.evaluating import evaluating
 from neurospike.nn.spike_mode import spike_mode
 from neurospike.nn.stateful import Stateful
 from neurospike.sparse.voxel_tensor import VoxelTensor
@@ -57,19 +55,6 @@ def assert_unary_equals_integer(
         unary = _features(spike_mode(model, "unary")(x))
         spike_mode(model, "integer")
     _compare("unary and integer spikes", unary, integer, relative)
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients; training flags come back afterwards."""
-    training = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for module, was in training:
-            module.training = was
 
 
 def _loop(layer: Stateful, x: Tensor | VoxelTensor) -> Tensor:

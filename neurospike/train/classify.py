@@ -63,10 +63,8 @@ class ClassifyVoxels(lightning.LightningModule):
         return loss
 
     def validation_step(self, batch: Batch, _index: int) -> None:
-        self._evaluate("val", batch)
-
-    def test_step(self, batch: Batch, _index: int) -> None:
-        self._evaluate("test", batch)
+        logits = self.model(self.encode(batch))
+        self._log("val", F.cross_entropy(logits, batch["label"]), logits, batch["label"])
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         optimizer = build_optimizer(self.model, self.recipe.optimizer)
@@ -76,10 +74,6 @@ class ClassifyVoxels(lightning.LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
-
-    def _evaluate(self, stage: str, batch: Batch) -> None:
-        logits = self.model(self.encode(batch))
-        self._log(stage, F.cross_entropy(logits, batch["label"]), logits, batch["label"])
 
     def _log(self, stage: str, loss: Tensor, logits: Tensor, label: Tensor) -> None:
         accuracy = (logits.argmax(1) == label).float().mean()
