@@ -13,6 +13,7 @@ from neurospike.hw.operations import Call, Operations
 from neurospike.hw.origins import Trail
 from neurospike.hw.registry import counts
 from neurospike.hw.twin import ReLU
+from neurospike.nn import SequenceDropout
 
 ELEMENTWISE = "element-wise"
 
@@ -27,6 +28,7 @@ ELEMENTWISE = "element-wise"
     nn.Dropout3d,
     nn.AlphaDropout,
     nn.FeatureAlphaDropout,
+    SequenceDropout,
     nn.PixelShuffle,
     nn.PixelUnshuffle,
     nn.ChannelShuffle,

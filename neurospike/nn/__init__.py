@@ -4,6 +4,7 @@ from neurospike.nn.container import SpikingSequential
 from neurospike.nn.ilif import ILIF
 from neurospike.nn.lif import LIF
 from neurospike.nn.readout import LeakyReadout
+from neurospike.nn.sequence_dropout import SequenceDropout
 from neurospike.nn.sparse_conv import SparseConv3d, SparseInverseConv3d, SubmanifoldConv3d
 from neurospike.nn.sparse_norm import SparseBatchNorm
 from neurospike.nn.sparse_pool import SparseGlobalPool, ToDense
@@ -15,6 +16,7 @@ __all__ = [
     "ILIF",
     "LIF",
     "LeakyReadout",
+    "SequenceDropout",
     "SparseBatchNorm",
     "SparseConv3d",
     "SparseGlobalPool",
