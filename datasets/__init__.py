@@ -23,14 +23,17 @@ if __name__ != "neurospike.datasets":  # a bare `datasets` would shadow Hugging 
 
 from neurospike.datasets import checksums, transforms
 from neurospike.datasets.collate import collate_points
+from neurospike.datasets.fsdd import FSDD
 from neurospike.datasets.kitti import KITTI, read_velodyne
 from neurospike.datasets.meshes import sample_surface
 from neurospike.datasets.modelnet import ModelNet
 from neurospike.datasets.occupancy import OccupancyVoxels
 from neurospike.datasets.off import read_off
 from neurospike.datasets.solids import Solids
+from neurospike.datasets.waves import read_wave
 
 __all__ = [
+    "FSDD",
     "KITTI",
     "ModelNet",
     "OccupancyVoxels",
@@ -39,6 +42,7 @@ __all__ = [
     "collate_points",
     "read_off",
     "read_velodyne",
+    "read_wave",
     "sample_surface",
     "transforms",
 ]
