@@ -1,6 +1,7 @@
 """Layers: neurons, sparse convolutions, norms, containers."""
 
 from neurospike.nn.container import SpikingSequential
+from neurospike.nn.delay_linear import DelayLinear
 from neurospike.nn.ilif import ILIF
 from neurospike.nn.lif import LIF
 from neurospike.nn.readout import LeakyReadout
@@ -13,6 +14,7 @@ from neurospike.nn.stateful import State, Stateful
 from neurospike.nn.unary import UnarySpikes
 
 __all__ = [
+    "DelayLinear",
     "ILIF",
     "LIF",
     "LeakyReadout",

@@ -1,0 +1,277 @@
+"""A linear layer whose synapses have learnable delays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from neurospike.errors import ArgumentError, StateError
+from neurospike.functional.delays import DelayRule, Spread
+from neurospike.kernels.delays import select
+from neurospike.nn.stateful import State, Stateful
+
+Per = Literal["synapse", "axon", "dendrite"]
+
+
+class DelayLinear(Stateful):
+    """A linear layer in time: y[t] = sum over inputs and taps of weight * x[t - delay].
+
+    In training a delay is a real number of steps, spread over the whole steps around it; the
+    spread is as wide as ``sigma`` says, which a schedule narrows, and sums to 1 over the steps
+    0..max_delay - 1. ``round_delays_`` ends that: from then on every synapse has one tap at a
+    whole delay, and the layer is an exact, event-driven delay line.
+
+    Parameters
+    ----------
+    in_features, out_features
+        Inputs and outputs a step.
+    max_delay
+        Steps of the delay line; delays lie in 0..max_delay - 1.
+    taps
+        Synapses between every input and output, each with its own weight and delay.
+    per
+        What has a delay of its own: every "synapse", every input's "axon", or every output's
+        "dendrite", with as many delays there as taps.
+    spread
+        "gaussian" with standard deviation ``sigma``; "triangle" with half-width ``sigma``, but
+        not less than 1 step; or "none", linear interpolation between the two steps around the
+        delay, whatever ``sigma`` is.
+    tail
+        Steps that the output lasts longer than the input, for what is still on its way.
+    sigma
+        Width to begin with, in steps; half of ``max_delay`` unless given.
+
+    Attributes
+    ----------
+    weight
+        (out, in, taps), drawn from the Kaiming uniform distribution.
+    delay
+        (out, in, taps), (in, taps) per axon or (out, taps) per dendrite, in steps, drawn from the
+        uniform distribution over 0..max_delay - 1. An optimiser may push delays out of that
+        range: call ``clamp_delays_`` after its step.
+    sigma
+        A buffer, so that checkpoints keep it; ``layer.sigma.fill_(2.0)`` sets it.
+    rounded
+        A buffer: whether ``round_delays_`` was called. Loading a checkpoint brings back the state
+        it was saved in, of delays and this flag alike.
+
+    Shape
+    -----
+    in:  (T, B, in_features)
+    out: (T + tail, B, out_features)
+    state: (pending,), (B, max_delay, out_features): what is on its way to the next steps
+
+    Raises
+    ------
+    ArgumentError
+        Sizes, taps or max_delay below 1, a tail below 0, an unknown ``per`` or ``spread``; an
+        input that is not floating point, of another dtype or width; when it is used, a sigma that
+        is not above 0, or a delay outside of 0..max_delay - 1, whole where rounded.
+    StateError
+        In ``step``, a state of another batch than the input.
+
+    Cost
+    ----
+    Spread: the cheapest of products of spectra along time, one matrix product a step of the delay
+    line, and, where few inputs are non-zero, their kernels added up; only the arguments are kept
+    for the backward pass. Rounded: one accumulation per event and synapse. ``step`` with spread
+    delays pays the whole kernel every step: round first.
+
+    Source
+    ------
+    Hammouamri et al., ICLR 2024, arXiv:2306.17670, which is per synapse and gaussian. Departures:
+    positions there count backwards, and its layers pad the sequence by (max_delay - 1) // 2.
+
+    Examples
+    --------
+    >>> import torch
+    >>> layer = DelayLinear(1, 1, max_delay=4).round_delays_()
+    >>> _ = layer.weight.data.fill_(0.5), layer.delay.data.fill_(2.0)
+    >>> layer(torch.tensor([1.0, 0.0, 0.0, 1.0]).reshape(4, 1, 1)).flatten().tolist()
+    [0.0, 0.0, 0.5, 0.0]
+    """
+
+    sigma: Tensor
+    rounded: Tensor
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        max_delay: int,
+        taps: int = 1,
+        per: Per = "synapse",
+        spread: Spread = "gaussian",
+        tail: int = 0,
+        *,
+        sigma: float | None = None,
+    ) -> None:
+        super().__init__()
+        sizes = {"in_features": in_features, "out_features": out_features}
+        for name, value in {**sizes, "max_delay": max_delay, "taps": taps}.items():
+            _check_count(name, value, least=1)
+        _check_count("tail", tail, least=0)
+        _check_choice("per", per, get_args(Per))
+        _check_choice("spread", spread, get_args(Spread))
+        self.in_features = in_features
+        self.out_features = out_features
+        self.max_delay = max_delay
+        self.taps = taps
+        self.per: Per = per
+        self.spread: Spread = spread
+        self.tail = tail
+        width = max_delay / 2 if sigma is None else float(sigma)
+        _check_sigma(width)
+        shape = {"synapse": (out_features, in_features), "axon": (in_features,)}
+        self.weight = nn.Parameter(torch.empty(out_features, in_features, taps))
+        self.delay = nn.Parameter(torch.empty(*shape.get(per, (out_features,)), taps))
+        self.register_buffer("sigma", torch.tensor(width))
+        self.register_buffer("rounded", torch.tensor(False))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw weights and delays anew."""
+        nn.init.kaiming_uniform_(self.weight, nonlinearity="relu")
+        nn.init.uniform_(self.delay, 0.0, self.max_delay - 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Run a whole sequence from rest; nothing is kept."""
+        self._check_input(x, axes=3, shape="(T, B, in_features)")
+        return select.convolve(x, self.weight, self._synaptic_delays(), self.rule(self.tail))
+
+    def init_state(self, example: Tensor | Sequence[int]) -> State:
+        """Nothing on its way, for one step's input or its full shape such as (B, in_features)."""
+        like = example if isinstance(example, Tensor) else self.weight
+        shape = tuple(example.shape if isinstance(example, Tensor) else example)
+        if len(shape) != 2 or shape[1] != self.in_features:
+            raise ArgumentError(
+                f"DelayLinear.example: must be one step's input, (B, {self.in_features}), or its "
+                f"shape; got {shape}."
+            )
+        pending = like.new_zeros(shape[0], self.max_delay, self.out_features)
+        return (pending.detach(),)
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Advance by one time step: x is (B, in_features)."""
+        self._check_input(x, axes=2, shape="(B, in_features)")
+        pending = self._check_state(x, state)
+        rule = self.rule(self.max_delay - 1)
+        arriving = select.convolve(x[None], self.weight, self._synaptic_delays(), rule)
+        due = pending + arriving.transpose(0, 1)
+        return due[:, 0], (torch.cat([due[:, 1:], torch.zeros_like(due[:, :1])], 1),)
+
+    @torch.no_grad()
+    def clamp_delays_(self) -> DelayLinear:
+        """Bring delays back into 0..max_delay - 1; returns the layer."""
+        self.delay.clamp_(0, self.max_delay - 1)
+        return self
+
+    @torch.no_grad()
+    def round_delays_(self) -> DelayLinear:
+        """Round delays to whole steps and give every synapse one tap there; returns the layer.
+
+        Halves go to the even step. Weights can still be trained, delays no longer. To train on,
+        load the ``state_dict`` from before.
+        """
+        self._check_delays()
+        self.delay.round_()
+        self.rounded.fill_(True)
+        return self
+
+    def rule(self, tail: int) -> DelayRule:
+        """How delays act now, with an output ``tail`` steps longer than the input."""
+        sigma = float(self.sigma)
+        _check_sigma(sigma)
+        spread = "none" if bool(self.rounded) else self.spread
+        return DelayRule(self.max_delay, spread, sigma, tail)
+
+    def extra_repr(self) -> str:
+        """What the representation shows: sizes, and what differs from the defaults."""
+        parts = [f"{self.in_features}, {self.out_features}, max_delay={self.max_delay}"]
+        for name, usual in (("taps", 1), ("per", "synapse"), ("spread", "gaussian"), ("tail", 0)):
+            value = getattr(self, name)
+            if value != usual:
+                parts.append(f"{name}={value!r}")
+        if bool(self.rounded):
+            parts.append("rounded")
+        elif self.spread != "none":
+            parts.append(f"sigma={float(self.sigma):.4g}")
+        return ", ".join(parts)
+
+    def _synaptic_delays(self) -> Tensor:
+        """The delays, shaped to broadcast to the weights."""
+        self._check_delays()
+        delay = self.delay.detach() if bool(self.rounded) else self.delay
+        if self.per == "axon":
+            return delay[None]
+        return delay[:, None] if self.per == "dendrite" else delay
+
+    def _check_delays(self) -> None:
+        least, most = (float(v) for v in torch.aminmax(self.delay.detach()))
+        if not (least >= 0 and most <= self.max_delay - 1):
+            raise ArgumentError(
+                f"DelayLinear.delay: delays must lie in 0..{self.max_delay - 1}; got "
+                f"{least:.6g}..{most:.6g}. Call clamp_delays_() after each optimiser step."
+            )
+
+    def _check_input(self, x: Any, *, axes: int, shape: str) -> None:
+        if not isinstance(x, Tensor):
+            raise ArgumentError(
+                f"DelayLinear.x: must be a dense tensor {shape}; got {type(x).__name__}."
+            )
+        if not x.is_floating_point():
+            raise ArgumentError(
+                f"DelayLinear.x: must be floating point; got {x.dtype}. Convert with x.float()."
+            )
+        if x.dtype != self.weight.dtype:
+            raise ArgumentError(
+                f"DelayLinear.x: must have the weights' dtype {self.weight.dtype}; got {x.dtype}. "
+                "Convert either with .to(dtype)."
+            )
+        if x.ndim != axes or x.shape[-1] != self.in_features:
+            raise ArgumentError(
+                f"DelayLinear.x: must be {shape} with in_features = {self.in_features}; got "
+                f"{tuple(x.shape)}."
+            )
+
+    def _check_state(self, x: Tensor, state: State) -> Tensor:
+        expected = (x.shape[0], self.max_delay, self.out_features)
+        if len(state) != 1:
+            raise StateError(
+                f"DelayLinear: state must be (pending,); got {len(state)} tensors; "
+                "start from init_state(example)."
+            )
+        if state[0].shape == expected:
+            return state[0].to(x.dtype)
+        fits = state[0].ndim == 3 and state[0].shape[1:] == expected[1:]
+        had, got = (state[0].shape[0], expected[0]) if fits else (tuple(state[0].shape), expected)
+        what = "batch" if fits else "shape"
+        raise StateError(
+            f"DelayLinear: state has {what} {had}, input has {got}; start from init_state(example)."
+        )
+
+
+def _check_count(name: str, value: Any, *, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ArgumentError(
+            f"DelayLinear.{name}: must be a whole number of {least} or more; got {value!r}."
+        )
+
+
+def _check_choice(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ArgumentError(
+            f"DelayLinear.{name}: must be one of {', '.join(known)}; got {value!r}."
+        )
+
+
+def _check_sigma(sigma: float) -> None:
+    if not (math.isfinite(sigma) and sigma > 0):
+        raise ArgumentError(
+            f"DelayLinear.sigma: must be finite and above 0 steps; got {sigma}. Narrow the spread "
+            "down to about 0.5 and then call round_delays_()."
+        )
