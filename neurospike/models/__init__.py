@@ -1,6 +1,19 @@
 """Networks by name, and their checkpoints."""
 
+from neurospike.models.delay_net import delay_net, delay_net_loss, delay_net_scores
 from neurospike.models.e3dsnn import E3DSNN, e3dsnn
 from neurospike.models.registry import CheckpointInfo, create, load, read_info, register, save
 
-__all__ = ["E3DSNN", "CheckpointInfo", "create", "e3dsnn", "load", "read_info", "register", "save"]
+__all__ = [
+    "E3DSNN",
+    "CheckpointInfo",
+    "create",
+    "delay_net",
+    "delay_net_loss",
+    "delay_net_scores",
+    "e3dsnn",
+    "load",
+    "read_info",
+    "register",
+    "save",
+]
