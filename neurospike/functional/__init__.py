@@ -1,6 +1,16 @@
 """Pure maths: neuron steps and surrogate gradients."""
 
 from neurospike.functional import neurons, surrogate
+from neurospike.functional.adaptive import AdaptiveRule, adaptive_step
 from neurospike.functional.neurons import LIFRule, ilif_step, leak, lif_step
 
-__all__ = ["LIFRule", "ilif_step", "leak", "lif_step", "neurons", "surrogate"]
+__all__ = [
+    "AdaptiveRule",
+    "LIFRule",
+    "adaptive_step",
+    "ilif_step",
+    "leak",
+    "lif_step",
+    "neurons",
+    "surrogate",
+]

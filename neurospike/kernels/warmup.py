@@ -15,6 +15,7 @@ def warmup() -> None:
 def _neurons() -> None:
     import torch
 
+    from neurospike.functional.adaptive import AdaptiveRule
     from neurospike.functional.neurons import LIFRule
     from neurospike.kernels.neurons import select
 
@@ -24,6 +25,9 @@ def _neurons() -> None:
         select.lif(x, None, LIFRule(tau=2.0))[0].sum().backward()  # type: ignore[no-untyped-call]
         select.ilif(x, None, max_spikes=4, beta=0.25)[0].sum().backward()  # type: ignore[no-untyped-call]
         select.readout(x, None, tau=2.0, decay_input=False).sum().backward()  # type: ignore[no-untyped-call]
+        gains = torch.ones(4, 3, dtype=dtype, requires_grad=True)
+        rows = x.reshape(2, -1, 3)
+        select.adaptive(rows, None, gains, AdaptiveRule())[0].sum().backward()  # type: ignore[no-untyped-call]
 
 
 def _sparse() -> None:

@@ -1,5 +1,6 @@
 """Layers: neurons, sparse convolutions, norms, containers."""
 
+from neurospike.nn.adlif import AdLIF
 from neurospike.nn.container import SpikingSequential
 from neurospike.nn.delay_linear import DelayLinear
 from neurospike.nn.ilif import ILIF
@@ -14,9 +15,10 @@ from neurospike.nn.stateful import State, Stateful
 from neurospike.nn.unary import UnarySpikes
 
 __all__ = [
-    "DelayLinear",
     "ILIF",
     "LIF",
+    "AdLIF",
+    "DelayLinear",
     "LeakyReadout",
     "SequenceDropout",
     "SparseBatchNorm",

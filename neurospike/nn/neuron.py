@@ -58,10 +58,13 @@ class Neuron(Stateful):
         return y, (v,)
 
     def _sequence(self, x: Tensor) -> Tensor:
+        self._check_sequence(x)
+        return self.multi_step(x, None)[0]
+
+    def _check_sequence(self, x: Tensor) -> None:
         self._check_input(x)
         if x.ndim == 0:
             raise ArgumentError(f"{self._name}.x: must be (T, ...), time first; got a scalar.")
-        return self.multi_step(x, None)[0]
 
     def _advance(self, x: Tensor, state: State, *, unit: str) -> tuple[Tensor, Tensor]:
         self._check_input(x)

@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 
 from neurospike.errors import ArgumentError, BackendUnavailableError
+from neurospike.functional.adaptive import AdaptiveRule
 from neurospike.functional.neurons import LIFRule
-from neurospike.kernels.neurons import reference
+from neurospike.functional.surrogate import Surrogate
+from neurospike.kernels.neurons import adaptive_reference, reference
 
 Backend = Literal["auto", "numba", "reference", "triton"]
 
@@ -32,10 +34,7 @@ def lif(
 
     ``rate`` is 1 / tau as a tensor of one element, where it is learnt.
     """
-    obstacle = _obstacle(x)
-    if obstacle is None and rule.surrogate.code is None:
-        obstacle = f"a built-in surrogate; got {rule.surrogate}"
-    if _fused(backend, obstacle):
+    if _fused(backend, _obstacle(x, rule.surrogate)):
         from neurospike.kernels.neurons import autograd
 
         fused: tuple[Tensor, Tensor | None] = autograd.LIF.apply(x, v, rate, rule)  # type: ignore[no-untyped-call]
@@ -76,11 +75,35 @@ def readout(
     return reference.readout(x, first, tau=tau, decay_input=decay_input, rate=rate)[0]
 
 
+def adaptive(
+    x: Tensor,
+    states: tuple[Tensor, ...] | None,
+    gains: Tensor,
+    rule: AdaptiveRule,
+    *,
+    backend: Backend = "auto",
+) -> tuple[Tensor, tuple[Tensor, ...] | None]:
+    """x (T, ..., C), states or None for rest -> spikes, and the last states if some were given.
+
+    ``gains`` (4, C) holds alpha, beta, a and b of each neuron.
+    """
+    if _fused(backend, _obstacle(x, rule.surrogate)):
+        from neurospike.kernels.neurons import adaptive_autograd
+
+        fused: tuple[Tensor, ...] = adaptive_autograd.Adaptive.apply(  # type: ignore[no-untyped-call]
+            x, gains, rule, *(states or ())
+        )
+        return fused[0], fused[1:] if states else None
+    first = states or (x.new_zeros(x.shape[1:]),) * rule.states
+    s, last = adaptive_reference.adaptive(x, first, gains.to(x.dtype), rule)
+    return s, last if states else None
+
+
 def _first(x: Tensor, v: Tensor | None, rest: float) -> Tensor:
     return x.new_full(x.shape[1:], rest) if v is None else v
 
 
-def _obstacle(x: Tensor) -> str | None:
+def _obstacle(x: Tensor, surrogate: Surrogate | None = None) -> str | None:
     """What keeps the fused kernels from running on x, or None."""
     if x.device.type != "cpu":
         return f"CPU tensors; got device {x.device}"
@@ -88,6 +111,8 @@ def _obstacle(x: Tensor) -> str | None:
         return f"float32 or float64; got {x.dtype}"
     if torch.compiler.is_compiling():
         return "eager mode; got a compiled graph"
+    if surrogate is not None and surrogate.code is None:
+        return f"a built-in surrogate; got {surrogate}"
     return None
 
 
