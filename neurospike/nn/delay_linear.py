@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,9 @@ from neurospike.errors import ArgumentError, StateError
 from neurospike.functional.delays import DelayRule, Spread
 from neurospike.kernels.delays import select
 from neurospike.nn.stateful import State, Stateful
+
+if TYPE_CHECKING:
+    from neurospike.kernels.delays.line import Packed
 
 Per = Literal["synapse", "axon", "dendrite"]
 
@@ -131,6 +134,7 @@ class DelayLinear(Stateful):
         self.delay = nn.Parameter(torch.empty(*shape.get(per, (out_features,)), taps))
         self.register_buffer("sigma", torch.tensor(width))
         self.register_buffer("rounded", torch.tensor(False))
+        self._packed: Packed | None = None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -141,7 +145,10 @@ class DelayLinear(Stateful):
     def forward(self, x: Tensor) -> Tensor:
         """Run a whole sequence from rest; nothing is kept."""
         self._check_input(x, axes=3, shape="(T, B, in_features)")
-        return select.convolve(x, self.weight, self._synaptic_delays(), self.rule(self.tail))
+        delay, rule = self._delays(), self.rule(self.tail)
+        if not self._event_driven(x):
+            return select.convolve(x, self.weight, delay, rule)
+        return select.sequence(x, self.weight, delay, rule, self._synapses(delay))
 
     def init_state(self, example: Tensor | Sequence[int]) -> State:
         """Nothing on its way, for one step's input or its full shape such as (B, in_features)."""
@@ -159,9 +166,11 @@ class DelayLinear(Stateful):
         """Advance by one time step: x is (B, in_features)."""
         self._check_input(x, axes=2, shape="(B, in_features)")
         pending = self._check_state(x, state)
-        rule = self.rule(self.max_delay - 1)
-        arriving = select.convolve(x[None], self.weight, self._synaptic_delays(), rule)
-        due = pending + arriving.transpose(0, 1)
+        delay, rule = self._delays(), self.rule(self.max_delay - 1)
+        if self._event_driven(x):
+            due = select.arrive(x, pending, self.weight, delay, rule, self._synapses(delay))
+        else:
+            due = pending + select.convolve(x[None], self.weight, delay, rule).transpose(0, 1)
         return due[:, 0], (torch.cat([due[:, 1:], torch.zeros_like(due[:, :1])], 1),)
 
     @torch.no_grad()
@@ -202,13 +211,26 @@ class DelayLinear(Stateful):
             parts.append(f"sigma={float(self.sigma):.4g}")
         return ", ".join(parts)
 
-    def _synaptic_delays(self) -> Tensor:
+    def _delays(self) -> Tensor:
         """The delays, shaped to broadcast to the weights."""
-        self._check_delays()
-        delay = self.delay.detach() if bool(self.rounded) else self.delay
+        if bool(self.rounded):
+            delay = self.delay.detach()
+        else:
+            delay = self.delay
+            self._check_delays()
         if self.per == "axon":
             return delay[None]
         return delay[:, None] if self.per == "dendrite" else delay
+
+    def _event_driven(self, x: Tensor) -> bool:
+        return bool(self.rounded) and select.takes_events(x)
+
+    def _synapses(self, delay: Tensor) -> Packed:
+        """The synapses sorted for events; kept until weights or delays change."""
+        if self._packed is None or not self._packed.holds(self.weight, delay):
+            self._check_delays()
+            self._packed = select.pack(self.weight, delay, self.max_delay)
+        return self._packed
 
     def _check_delays(self) -> None:
         least, most = (float(v) for v in torch.aminmax(self.delay.detach()))

@@ -47,7 +47,7 @@ def delay_line(x: Tensor, weight: Tensor, delay: Tensor, *, max_delay: int, tail
     y = x.new_zeros(T + max_delay - 1 + tail, B, outs)
     for t in range(T):
         for i in range(ins):
-            order = steps[:, i].argsort(1, stable=True)
+            order = steps[:, i].argsort(dim=1, stable=True)
             for k in range(taps):
                 tap = order[:, k : k + 1]
                 late, strength = (v[:, i].gather(1, tap)[:, 0] for v in (steps, weight))

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -60,7 +61,7 @@ def transforms(block: int, taps: int, dtype: torch.dtype, device: torch.device) 
     # Re(z y) = re(z) re(y) - im(z) im(y), with z's parts from the three products.
     back = [y.real[real], (y.real - y.imag)[complex_], -y.imag[complex_], -y.real[complex_]]
 
-    def matrix(parts: list[np.ndarray]) -> Tensor:  # type: ignore[type-arg]
+    def matrix(parts: list[NDArray[np.float64]]) -> Tensor:
         return torch.from_numpy(np.concatenate(parts)).to(device, dtype)
 
     return Transforms(matrix(forth_x), matrix(forth_k), matrix(back).T.contiguous())

@@ -1,0 +1,62 @@
+"""The dense delay layer: the cheapest way forward, and backward from nothing but arguments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from neurospike.functional.delays import DelayRule
+from neurospike.kernels.delays import shifts, spectra, spread
+from neurospike.kernels.delays.spectrum import best_block
+
+Gradients = tuple[Tensor | None, Tensor | None, Tensor | None]
+
+
+class Convolve(torch.autograd.Function):
+    """(x (T, B, in), weight (out, in, taps), delay, rule) -> (T + tail, B, out)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, delay: Tensor, rule: DelayRule) -> Tensor:
+        x = x.contiguous()
+        ctx.save_for_backward(x, weight, delay)
+        ctx.rule = rule
+        kernel = spread.kernel(weight, delay, rule)
+        y: Tensor = _way(x, weight, rule).forward(x, kernel, rule.tail)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
+        wanted = ctx.needs_input_grad[:3]
+        return (*backward(grads[0], *ctx.saved_tensors, ctx.rule, wanted=wanted), None)
+
+
+def backward(
+    g: Tensor,
+    x: Tensor,
+    weight: Tensor,
+    delay: Tensor,
+    rule: DelayRule,
+    *,
+    wanted: tuple[bool, bool, bool],
+) -> Gradients:
+    """Gradients of x, weight and delay, each where wanted."""
+    kernel = spread.kernel(weight, delay, rule) if wanted[0] else None
+    gx, gk = _way(x, weight, rule).backward(
+        g.contiguous(), x, kernel, taps=rule.max_delay, parameters=wanted[1] or wanted[2]
+    )
+    if gk is None:
+        return gx, None, None
+    return gx, *spread.gradients(gk, weight, delay, rule, wanted=wanted[1:])
+
+
+def _way(x: Tensor, weight: Tensor, rule: DelayRule) -> Any:
+    """Products of spectra where they take fewer multiplications than one product a shift."""
+    steps, (outs, ins) = x.shape[0], weight.shape[:2]
+    if steps == 0 or rule.max_delay == 1:
+        return shifts
+    _, cost = best_block(steps, rule.max_delay, ins, outs)
+    return spectra if cost < rule.max_delay * steps * ins * outs else shifts
