@@ -30,11 +30,15 @@ from neurospike.datasets.modelnet import ModelNet
 from neurospike.datasets.occupancy import OccupancyVoxels
 from neurospike.datasets.off import read_off
 from neurospike.datasets.solids import Solids
+from neurospike.datasets.spikes_h5 import write_spikes
+from neurospike.datasets.spiking_heidelberg import SHD, SSC
 from neurospike.datasets.waves import read_wave
 
 __all__ = [
     "FSDD",
     "KITTI",
+    "SHD",
+    "SSC",
     "ModelNet",
     "OccupancyVoxels",
     "Solids",
@@ -45,4 +49,5 @@ __all__ = [
     "read_wave",
     "sample_surface",
     "transforms",
+    "write_spikes",
 ]
