@@ -32,16 +32,19 @@ def energy(
     from neurospike import hw
     from neurospike.files import write_atomically
     from neurospike.train import open_run
-    from neurospike.train.run import first_batch
+    from neurospike.train.evaluation import first_batch
+    from neurospike.train.tasks import build_task
 
     model, recipe, source = open_run(checkpoint, root=root)
-    voxels = first_batch(recipe, source, samples)
-    comparison = hw.compare(model, voxels, convention=convention)
+    task = build_task(recipe, root=root)
+    inputs = first_batch(recipe, source, samples)
+    comparison = hw.compare(model, inputs, convention=convention, **task.counting)
     document = {"checkpoint": str(checkpoint), **json.loads(comparison.to_json())}
     if out is not None:
         write_atomically(out, json.dumps(document, indent=2))
     if as_json:
         typer.echo(json.dumps(document, indent=2))
         return
-    say(f"{recipe.name}: mean of {voxels.batch_size} test samples, convention {convention!r}")
+    counted = comparison.spiking.batch_size
+    say(f"{recipe.name}: mean of {counted} test samples, convention {convention!r}")
     say(comparison.table())

@@ -16,7 +16,7 @@ def evaluate(
     split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Measure a checkpoint's accuracy, with integer spikes and with binary events.
+    """Measure a checkpoint's accuracy; of integer spikes also as binary events.
 
     Example: neurospike evaluate runs/solids-0/best.safetensors
     """
@@ -28,5 +28,12 @@ def evaluate(
         print_json(result)
         return
     say(f"{result.split}: {result.samples} samples")
-    say(f"  integer spikes (graded packets)  {100 * result.integer_accuracy:.2f} %")
-    say(f"  binary spikes (unary events)     {100 * result.unary_accuracy:.2f} %")
+    rows = [
+        ("integer spikes (graded packets)", result.integer_accuracy),
+        ("binary spikes (unary events)", result.unary_accuracy),
+    ]
+    known = [(name, accuracy) for name, accuracy in rows if accuracy is not None]
+    for name, accuracy in known or [("accuracy", result.accuracy)]:
+        say(f"  {name:<33}{100 * accuracy:.2f} %")
+    if result.late_share:
+        say(f"  {100 * result.late_share:.2f} % of the events came after the last step")

@@ -26,9 +26,10 @@ def train(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Train a network by a recipe, test its best validation epoch once.
+    """Train a network by a recipe; test its best validation epoch, and its last.
 
-    Recipes: solids (no download), modelnet40, modelnet10, chairs-monitors.
+    Clouds: solids (no download), modelnet40, modelnet10, chairs-monitors. Sound: spoken-tones (no
+    download), fsdd, shd, shd-recurrent, shd-adlif, ssc, gsc.
 
     Example: neurospike train modelnet40 --root data/modelnet40_normal_resampled --out runs/first
     """
@@ -49,6 +50,10 @@ def train(
     say(
         f"{result.parameters:,} parameters, {result.epochs} epochs in {result.seconds:.0f} s: "
         f"best validation {100 * result.best_validation_accuracy:.1f} %, "
-        f"test {100 * result.test_accuracy:.1f} % on {result.test_samples} samples"
+        f"test {100 * result.test_accuracy:.1f} % on {result.test_samples} samples "
+        f"(last epoch: validation {100 * result.last_validation_accuracy:.1f} %, "
+        f"test {100 * result.last_test_accuracy:.1f} %)"
     )
+    if result.late_share:
+        say(f"{100 * result.late_share:.2f} % of the test events came after the last step")
     say(f"next: neurospike evaluate {result.checkpoint} ; neurospike energy {result.checkpoint}")

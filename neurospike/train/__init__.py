@@ -10,14 +10,20 @@ from typing import TYPE_CHECKING, Any
 from neurospike.train.recipe import Recipe, load_recipe, parse_recipe, recipe_names
 
 if TYPE_CHECKING:
+    from neurospike.train.activity import ActivityLoss
+    from neurospike.train.delays import ClampDelays, SigmaSchedule
     from neurospike.train.demo import DemoResult, run_demo
-    from neurospike.train.run import EvaluateResult, FitResult, evaluate, fit, open_run
+    from neurospike.train.evaluation import EvaluateResult, evaluate, open_run
+    from neurospike.train.run import FitResult, fit
 
 __all__ = [
+    "ActivityLoss",
+    "ClampDelays",
     "DemoResult",
     "EvaluateResult",
     "FitResult",
     "Recipe",
+    "SigmaSchedule",
     "evaluate",
     "fit",
     "load_recipe",
@@ -28,12 +34,15 @@ __all__ = [
 ]
 
 _LATE = {
+    "ActivityLoss": "activity",
+    "ClampDelays": "delays",
     "DemoResult": "demo",
-    "EvaluateResult": "run",
+    "EvaluateResult": "evaluation",
     "FitResult": "run",
-    "evaluate": "run",
+    "SigmaSchedule": "delays",
+    "evaluate": "evaluation",
     "fit": "run",
-    "open_run": "run",
+    "open_run": "evaluation",
     "run_demo": "demo",
 }
 

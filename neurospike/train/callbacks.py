@@ -15,6 +15,8 @@ from torch import nn
 
 from neurospike import models
 from neurospike.files import write_atomically
+from neurospike.train.delays import deployed
+from neurospike.train.recipe import Recipe
 
 log = logging.getLogger(__name__)
 
@@ -31,25 +33,42 @@ class RunFolder(lightning.Callback):
 
     Parameters
     ----------
+    recipe
+        Says how a network is deployed: the best weights are kept as they were validated, with
+        delays rounded; the last ones as training left them.
     describe
         What a checkpoint says of itself, called at each epoch's end.
     """
 
     def __init__(
-        self, folder: Path, describe: Callable[[dict[str, float]], dict[str, Any]]
+        self,
+        folder: Path,
+        recipe: Recipe,
+        describe: Callable[[dict[str, float]], dict[str, Any]],
     ) -> None:
         self.folder = folder
+        self.recipe = recipe
         self.describe = describe
         self.best = -1.0
+        self.best_epoch = 0
         self.history: list[dict[str, float]] = []
         self._epoch_began = time.perf_counter()
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best, "history": self.history}
+        return {"best": self.best, "best_epoch": self.best_epoch, "history": self.history}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.best = state_dict["best"]
+        self.best_epoch = state_dict["best_epoch"]
         self.history = list(state_dict["history"])
+
+    def summary(self) -> dict[str, Any]:
+        """Best and last validation, as ``FitResult`` names them; 0 without validation."""
+        return {
+            "best_epoch": self.best_epoch,
+            "best_validation_accuracy": self.best,
+            "last_validation_accuracy": self.history[-1].get("val_accuracy", 0.0),
+        }
 
     def on_train_epoch_start(self, trainer: Any, _module: Any) -> None:
         self._epoch_began = time.perf_counter()
@@ -67,7 +86,9 @@ class RunFolder(lightning.Callback):
         model: nn.Module = pl_module.model
         if metrics.get("val_accuracy", 0.0) >= self.best:
             self.best = metrics.get("val_accuracy", 0.0)
-            models.save(model, self.folder / BEST, extra=self.describe(row))
+            self.best_epoch = int(trainer.current_epoch)
+            best = deployed(model, self.recipe)
+            models.save(best, self.folder / BEST, extra=self.describe(row))
         models.save(model, self.folder / LAST, extra=self.describe(row))
         write_atomically(self.folder / HISTORY, json.dumps(self.history, indent=1))
         partial = self.folder / f".{RESUME}.partial"

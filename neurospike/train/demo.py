@@ -17,8 +17,9 @@ from torch import nn
 from neurospike import hw, viz
 from neurospike import nn as spiking
 from neurospike.files import check_writable_folder, write_atomically
+from neurospike.train.evaluation import evaluate, first_batch, open_run
 from neurospike.train.recipe import Recipe, load_recipe
-from neurospike.train.run import EvaluateResult, FitResult, evaluate, first_batch, fit, open_run
+from neurospike.train.run import FitResult, fit
 
 Say = Callable[[str], None]
 Figures = list[tuple[str, Path]]
@@ -75,8 +76,8 @@ def run_demo(
     result = DemoResult(
         seconds=time.perf_counter() - began,
         parameters=trained.parameters,
-        test_accuracy=tested.integer_accuracy,
-        unary_accuracy=tested.unary_accuracy,
+        test_accuracy=tested.accuracy,
+        unary_accuracy=tested.unary_accuracy or 0.0,
         spike_density=comparison.spike_density,
         synops=comparison.spiking.synops,
         energy_pj=comparison.spiking.energy_pj,
@@ -84,7 +85,7 @@ def run_demo(
         twin_energy_pj=comparison.twin.energy_pj,
         report=str(folder / "index.html"),
     )
-    write_page(folder, result, trained, tested, comparison.table(), figures)
+    write_page(folder, result, trained, comparison.table(), figures)
     write_atomically(folder / "result.json", json.dumps(asdict(result), indent=2))
     write_atomically(folder / "energy.json", comparison.to_json())
     return result
@@ -169,7 +170,6 @@ def write_page(
     folder: Path,
     result: DemoResult,
     trained: FitResult,
-    tested: EvaluateResult,
     table: str,
     figures: Figures,
 ) -> None:
@@ -178,8 +178,8 @@ def write_page(
         "parameters": f"{result.parameters:,}",
         "training": f"{trained.epochs} epochs, {trained.seconds:.0f} s",
         "best validation accuracy": f"{100 * trained.best_validation_accuracy:.1f} %",
-        "test accuracy, integer spikes": f"{100 * tested.integer_accuracy:.1f} %",
-        "test accuracy, binary spikes": f"{100 * tested.unary_accuracy:.1f} %",
+        "test accuracy, integer spikes": f"{100 * result.test_accuracy:.1f} %",
+        "test accuracy, binary spikes": f"{100 * result.unary_accuracy:.1f} %",
         "spike density": f"{100 * result.spike_density:.1f} %",
         "synaptic operations": f"{result.synops / 1e6:.2f} M per inference",
         "energy, spiking": f"{result.energy_pj / 1e6:.2f} uJ per inference",

@@ -7,89 +7,32 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError, model_validator
 
 from neurospike.errors import ArgumentError, DataError
-
-
-class Part(BaseModel):
-    """A section that refuses keys it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DataPart(Part):
-    """Which data set, by name, and its keyword arguments (``root`` comes from the caller)."""
-
-    name: Literal["solids", "modelnet", "occupancy"]
-    arguments: dict[str, Any] = Field(default_factory=dict)
-    protocol: Literal["clean", "legacy"] = "clean"
-
-
-class AugmentPart(Part):
-    """What only training samples undergo; lengths in the unit of the points."""
-
-    drop_points: float = Field(default=0.0, ge=0, lt=1)
-    rotate: Literal["none", "z", "all"] = "none"
-    scale: tuple[float, float] = (1.0, 1.0)
-    shift: float = Field(default=0.0, ge=0)
-    jitter: float = Field(default=0.0, ge=0)
-
-
-class EverySamplePart(Part):
-    """What every sample undergoes, test samples included: part of the task itself."""
-
-    normalise: bool = False
-    rotate: Literal["none", "z", "all"] = "none"
-    thin_to_voxels: int = Field(default=0, ge=0)
-
-
-class VoxelPart(Part):
-    """Edge of a voxel and the features that it carries."""
-
-    size: float = Field(gt=0)
-    normals: bool = True
-    reduce: Literal["mean", "random", "first"] = "mean"
-
-
-class ModelPart(Part):
-    """A registered factory and its arguments; the number of classes comes from the data."""
-
-    factory: str = "e3dsnn"
-    arguments: dict[str, Any] = Field(default_factory=dict)
-
-
-class OptimizerPart(Part):
-    """SGD or AdamW."""
-
-    name: Literal["sgd", "adamw"] = "sgd"
-    lr: float = Field(gt=0)
-    momentum: float = Field(default=0.9, ge=0, lt=1)
-    nesterov: bool = True
-    weight_decay: float = Field(default=1e-3, ge=0)
-
-
-class SchedulePart(Part):
-    """``multistep``: milestones are shares of the run; ``onecycle``: stepped per batch."""
-
-    name: Literal["constant", "multistep", "onecycle"] = "constant"
-    milestones: tuple[float, ...] = (0.6, 0.8)
-    gamma: float = 0.1
-    warmup: float = Field(default=0.2, gt=0, lt=1)
-
-
-class TrainingPart(Part):
-    """Length of the run, batches and loss."""
-
-    epochs: int = Field(ge=1)
-    batch_size: int = Field(default=16, ge=1)
-    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
-    gradient_clip: float = Field(default=0.0, ge=0)
-    workers: int = Field(default=0, ge=0)
+from neurospike.train.sections import (
+    ActivityPart,
+    AugmentPart,
+    AugmentSequencePart,
+    DataPart,
+    DelaysPart,
+    EverySamplePart,
+    ModelPart,
+    OptimizerPart,
+    Part,
+    SchedulePart,
+    SequencePart,
+    TrainingPart,
+    VoxelPart,
+)
 
 
 class Recipe(Part):
-    """A whole training run. ``tested`` says whether it was run as written or cut down."""
+    """A whole training run. ``tested`` says whether it was run as written or cut down.
+
+    ``voxels`` makes it a run on clouds, ``sequence`` one on sound or events: one of the two is
+    there. ``delays`` is read where the network has delays.
+    """
 
     name: str
     description: str
@@ -98,11 +41,27 @@ class Recipe(Part):
     data: DataPart
     every_sample: EverySamplePart = EverySamplePart()
     augment: AugmentPart = AugmentPart()
-    voxels: VoxelPart
+    augment_sequence: AugmentSequencePart = AugmentSequencePart()
+    voxels: VoxelPart | None = None
+    sequence: SequencePart | None = None
     model: ModelPart
     optimizer: OptimizerPart
     schedule: SchedulePart = SchedulePart()
+    delays: DelaysPart = DelaysPart()
+    activity: ActivityPart = ActivityPart()
     training: TrainingPart
+
+    @model_validator(mode="after")
+    def _check_kind(self) -> Recipe:
+        if (self.voxels is None) == (self.sequence is None):
+            raise ValueError("one of the sections voxels and sequence must be there, not both")
+        unread = ("augment_sequence",) if self.sequence is None else ("augment", "every_sample")
+        for name in unread:
+            part = getattr(self, name)
+            if part != type(part)():
+                kind = "voxels" if self.sequence is None else "sequence"
+                raise ValueError(f"{name} is not read by a recipe with a section {kind}")
+        return self
 
 
 def recipe_names() -> list[str]:

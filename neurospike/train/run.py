@@ -4,39 +4,43 @@ from __future__ import annotations
 
 import json
 import logging
-import signal
-import sys
-import threading
 import time
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any, Literal
+from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import RichProgressBar
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch import nn
 
 from neurospike import models
-from neurospike import nn as spiking
 from neurospike.errors import ArgumentError, DataError
 from neurospike.files import check_writable_folder, write_atomically
-from neurospike.train.callbacks import BEST, RESUME, RunFolder
-from neurospike.train.classify import ClassifyVoxels, VoxelInput, accuracy
-from neurospike.train.recipe import Recipe, parse_recipe
-from neurospike.train.samples import Prepared, Source, build_loader, build_source
+from neurospike.train.callbacks import BEST, LAST, RESUME, RunFolder
+from neurospike.train.delays import ClampDelays, SigmaSchedule, delay_layers, deployed
+from neurospike.train.module import Classify, predict
+from neurospike.train.recipe import Recipe
+from neurospike.train.samples import Source, build_loader, build_source
+from neurospike.train.tasks import Task, build_task
+from neurospike.train.trainer import build_trainer, interrupts_raised, quiet_lightning
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class FitResult:
-    """What a run reached; accuracies are shares of 1."""
+    """What a run reached; accuracies are shares of 1.
+
+    Attributes
+    ----------
+    test_accuracy
+        Of the epoch with the best validation, chosen before the test split was looked at.
+    last_validation_accuracy, last_test_accuracy
+        Of the last epoch, whatever validation said of it.
+    late_share
+        Share of the test split's events that came after the last step of a sequence.
+    """
 
     recipe: str
     seed: int
@@ -44,9 +48,13 @@ class FitResult:
     parameters: int
     epochs: int
     seconds: float
+    best_epoch: int
     best_validation_accuracy: float
     test_accuracy: float
+    last_validation_accuracy: float
+    last_test_accuracy: float
     test_samples: int
+    late_share: float
     checkpoint: str
 
 
@@ -60,7 +68,7 @@ def fit(
     progress: bool = True,
     callbacks: list[lightning.Callback] | None = None,
 ) -> FitResult:
-    """Train a network and test its best validation epoch once.
+    """Train a network, and test its best validation epoch and its last one.
 
     Parameters
     ----------
@@ -84,38 +92,36 @@ def fit(
     out = Path(out)
     resume_point = _resume_point(out, resume=resume)
     lightning.seed_everything(seed, workers=True, verbose=False)
-    train, val, test = (
-        build_source(recipe.data, split, root=root, seed=seed) for split in ("train", "val", "test")
-    )
-    model = build_model(recipe, classes=len(train.classes))
+    train = build_source(recipe.data, "train", root=root, seed=seed)
+    val = build_validation(recipe, root=root, seed=seed)
+    test = build_source(recipe.data, "test", root=root, seed=seed)
+    task = build_task(recipe, root=root)
+    model = build_model(recipe, task, train)
     check_writable_folder(out)  # not before the data is there: a refusal leaves nothing behind
-    module = ClassifyVoxels(model, recipe)
     write_atomically(out / "recipe.json", recipe.model_dump_json(indent=1))
-    describe = _describer(recipe, train, seed=seed, root=root)
-    folder = RunFolder(out, describe)
-    trainer = build_trainer(recipe, out, callbacks=[folder, *(callbacks or [])], progress=progress)
+    folder = RunFolder(out, recipe, _describer(recipe, train, seed=seed, root=root))
+    own = [*delay_callbacks(model, recipe), folder, *(callbacks or [])]
+    trainer = build_trainer(recipe, out, callbacks=own, progress=progress)
     batches = recipe.training.batch_size
     began = time.perf_counter()
     with quiet_lightning(), interrupts_raised():
         trainer.fit(
-            module,
+            Classify(model, recipe, task),
             build_loader(
-                Prepared(train, recipe.every_sample, recipe.augment, seed=seed),
+                task.samples(train, augmented=True, seed=seed),
                 batches,
+                collate=task.collate,
                 shuffle=True,
                 seed=seed,
                 workers=recipe.training.workers,
             ),
-            build_loader(Prepared(val, recipe.every_sample, None, seed=seed), batches),
+            None if val is None else _plain_loader(task, val, batches, seed=seed),
             ckpt_path=resume_point,
             weights_only=True,
         )
     seconds = time.perf_counter() - began
     if not (out / BEST).is_file():
         raise DataError(f"{out}: training stopped before its first epoch ended; start it again.")
-    best = models.load(out / BEST)
-    loader = build_loader(Prepared(test, recipe.every_sample, None, seed=seed), batches)
-    right, total = accuracy(best, VoxelInput(recipe.voxels), loader)
     result = FitResult(
         recipe=recipe.name,
         seed=seed,
@@ -123,182 +129,76 @@ def fit(
         parameters=sum(p.numel() for p in model.parameters()),
         epochs=len(folder.history),
         seconds=seconds,
-        best_validation_accuracy=folder.best,
-        test_accuracy=right / max(total, 1),
-        test_samples=total,
+        **folder.summary(),
+        **_test(recipe, task, test, out, seed=seed),
         checkpoint=str(out / BEST),
     )
     write_atomically(out / "result.json", json.dumps(asdict(result), indent=1))
     return result
 
 
-def build_model(recipe: Recipe, *, classes: int) -> nn.Module:
-    """The recipe's network for that many classes.
+def delay_callbacks(model: nn.Module, recipe: Recipe) -> list[lightning.Callback]:
+    """The callbacks that a network with delays needs; none for any other."""
+    if not any(True for _ in delay_layers(model)):
+        return []
+    part = recipe.delays
+    schedule = SigmaSchedule(part.sigma_start, part.sigma_stop, part.share, floor=part.sigma_floor)
+    return [schedule, ClampDelays()]
+
+
+def build_validation(
+    recipe: Recipe, *, root: str | Path | None = None, seed: int = 0
+) -> Source | None:
+    """The validation split, or None where the recipe holds nothing out: then the last epoch is
+    the best."""
+    held_out = recipe.data.arguments.get("validation")
+    if not isinstance(held_out, str) and held_out == 0:
+        return None
+    return build_source(recipe.data, "val", root=root, seed=seed)
+
+
+def build_model(recipe: Recipe, task: Task, source: Source) -> nn.Module:
+    """The recipe's network for the classes and the channels of a data set.
 
     Raises
     ------
     ArgumentError
-        A factory or an argument that does not exist, or another number of classes.
+        A factory or an argument that does not exist, or another number of classes or channels.
     """
     arguments = dict(recipe.model.arguments)
-    named = arguments.pop("num_classes", classes)
-    if named != classes:
-        raise ArgumentError(
-            f"recipe.model.num_classes: the data has {classes} classes; got {named}. "
-            "Leave it out: it follows from the data."
-        )
-    return models.create(recipe.model.factory, num_classes=classes, **arguments)
+    known = {"num_classes": len(source.classes), **task.model_arguments(source)}
+    for name, value in known.items():
+        if arguments.setdefault(name, value) != value:
+            what = "classes" if name == "num_classes" else "channels"
+            raise ArgumentError(
+                f"recipe.model.{name}: the data has {value} {what}; got {arguments[name]}. "
+                "Leave it out: it follows from the data."
+            )
+    return models.create(recipe.model.factory, **arguments)
 
 
-def build_trainer(
-    recipe: Recipe, out: Path, *, callbacks: list[lightning.Callback], progress: bool
-) -> lightning.Trainer:
-    """Lightning's trainer with CSV and TensorBoard logs; checkpoints are our callback's."""
-    # A bar is for eyes: logs get the line that each epoch ends with.
-    progress = progress and sys.stdout.isatty()
-    extra: list[lightning.Callback] = [Bar(leave=False)] if progress else []
-    with quiet_lightning():
-        return lightning.Trainer(
-            max_epochs=recipe.training.epochs,
-            accelerator="cpu" if not torch.cuda.is_available() else "auto",
-            logger=[
-                CSVLogger(out, name="", version=""),
-                TensorBoardLogger(out, name="", version="tensorboard"),
-            ],
-            callbacks=[*callbacks, *extra],
-            enable_checkpointing=False,
-            enable_model_summary=False,
-            enable_progress_bar=progress,
-            gradient_clip_val=recipe.training.gradient_clip or None,
-            num_sanity_val_steps=0,
-            log_every_n_steps=10,
-        )
+def _plain_loader(task: Task, source: Source, batch_size: int, *, seed: int) -> Any:
+    samples = task.samples(source, augmented=False, seed=seed)
+    return build_loader(samples, batch_size, collate=task.collate)
 
 
-class Bar(RichProgressBar):
-    """Lightning's bar without the run's version, which is a folder name here."""
-
-    def get_metrics(self, trainer: Any, pl_module: Any) -> dict[str, Any]:
-        shown = super().get_metrics(trainer, pl_module)
-        return {key: value for key, value in shown.items() if key != "v_num"}
-
-
-@dataclass(frozen=True)
-class EvaluateResult:
-    """Accuracy of a checkpoint on a split, with integer and with binary spikes."""
-
-    checkpoint: str
-    split: str
-    samples: int
-    integer_accuracy: float
-    unary_accuracy: float
-
-
-def evaluate(
-    checkpoint: str | Path,
-    *,
-    root: str | Path | None = None,
-    split: str = "test",
-    modes: tuple[Literal["integer", "unary"], ...] = ("integer", "unary"),
-) -> EvaluateResult:
-    """Measure a checkpoint's accuracy, as graded packets and as binary events.
-
-    Raises
-    ------
-    DataError
-        A checkpoint that is damaged, was written by another task, or meets other classes.
-    """
-    model, recipe, source = open_run(checkpoint, root=root, split=split)
-    encode = VoxelInput(recipe.voxels)
-    seed = int(models.read_info(checkpoint).extra["seed"])
-    found: dict[str, float] = {}
-    total = 0
-    for mode in modes:
-        spiking.spike_mode(model, mode)
-        prepared = Prepared(source, recipe.every_sample, None, seed=seed)
-        right, total = accuracy(model, encode, build_loader(prepared, recipe.training.batch_size))
-        found[mode] = right / max(total, 1)
-    return EvaluateResult(
-        checkpoint=str(checkpoint),
-        split=split,
-        samples=total,
-        integer_accuracy=found.get("integer", float("nan")),
-        unary_accuracy=found.get("unary", float("nan")),
+def _test(recipe: Recipe, task: Task, test: Source, out: Path, *, seed: int) -> dict[str, Any]:
+    """Test the best and the last weights; keep what they said of every sample."""
+    samples = task.samples(test, augmented=False, seed=seed)
+    loader = build_loader(samples, recipe.training.batch_size, collate=task.collate)
+    best, last = (
+        predict(deployed(models.load(out / name), recipe), recipe, task, loader)
+        for name in (BEST, LAST)
     )
-
-
-def open_run(
-    checkpoint: str | Path, *, root: str | Path | None = None, split: str = "test"
-) -> tuple[nn.Module, Recipe, Source]:
-    """A checkpoint's network, its recipe and one split of its data.
-
-    Raises
-    ------
-    DataError
-        A checkpoint that no training run wrote, or data with other classes.
-    """
-    info = models.read_info(checkpoint)
-    if "recipe" not in info.extra:
-        raise DataError(
-            f"{checkpoint}: holds a network but no recipe, so its data is unknown; "
-            "give a checkpoint that `neurospike train` has written."
-        )
-    recipe = parse_recipe(info.extra["recipe"], origin=str(checkpoint))
-    model = models.load(checkpoint, factory=recipe.model.factory)
-    root = root if root is not None else info.extra.get("root")
-    source = build_source(recipe.data, split, root=root, seed=int(info.extra["seed"]))
-    if list(source.classes) != list(info.extra["classes"]):
-        raise DataError(
-            f"{checkpoint}: was trained on {len(info.extra['classes'])} classes, the data at "
-            f"{root} has {len(source.classes)}; give the data that it was trained on."
-        )
-    return model, recipe, source
-
-
-def first_batch(recipe: Recipe, source: Source, samples: int, *, seed: int = 0) -> Any:
-    """The first samples of a split as one VoxelTensor, transformed as in a test."""
-    prepared = Prepared(source, recipe.every_sample, None, seed=seed)
-    return VoxelInput(recipe.voxels)(next(iter(build_loader(prepared, samples))))
-
-
-@contextmanager
-def quiet_lightning() -> Iterator[None]:
-    """Silence advice of Lightning's that does not apply here; errors and warnings stay."""
-    with warnings.catch_warnings():
-        for message in (
-            ".*does not have many workers.*",
-            ".*treespec.*",
-            ".*LeafSpec.*",
-            ".*Checkpoint directory.*",
-            ".*Experiment logs directory.*",
-            ".*The number of training batches.*",
-            r".*isinstance\(treespec.*",
-        ):
-            warnings.filterwarnings("ignore", message=message)
-        noisy = [
-            logging.getLogger(f"lightning.pytorch.{name}")
-            for name in ("utilities.rank_zero", "accelerators.cuda", "trainer.connectors")
-        ]
-        levels = [logger.level for logger in noisy]
-        for logger in noisy:
-            logger.setLevel(logging.WARNING)
-        try:
-            yield
-        finally:
-            for logger, level in zip(noisy, levels, strict=True):
-                logger.setLevel(level)
-
-
-@contextmanager
-def interrupts_raised() -> Iterator[None]:
-    """Give the caller its KeyboardInterrupt: Lightning exits instead, and deafens the process."""
-    handler = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    except SystemExit:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, handler)
-        raise KeyboardInterrupt from None
+    said = {"labels": best.labels, "best": best.predicted, "last": last.predicted}
+    content = {name: values.tolist() for name, values in said.items()}
+    write_atomically(out / "predictions.json", json.dumps(content))
+    return {
+        "test_accuracy": best.accuracy,
+        "last_test_accuracy": last.accuracy,
+        "test_samples": len(best.labels),
+        "late_share": samples.late_share,
+    }
 
 
 def _resume_point(out: Path, *, resume: bool) -> Path | None:

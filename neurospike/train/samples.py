@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from neurospike import datasets
-from neurospike.datasets import transforms
 from neurospike.errors import ArgumentError
-from neurospike.train.recipe import AugmentPart, DataPart, EverySamplePart
+from neurospike.train.sections import DataPart
 
 Sample = dict[str, Any]
+Batch = dict[str, Any]
 Key = tuple[int, int]
 """(epoch, index)"""
 
 FAMILIES = {
-    "solids": datasets.Solids,
-    "modelnet": datasets.ModelNet,
-    "occupancy": datasets.OccupancyVoxels,
+    "solids": "Solids",
+    "modelnet": "ModelNet",
+    "occupancy": "OccupancyVoxels",
+    "shd": "SHD",
+    "ssc": "SSC",
+    "speechcommands": "SpeechCommands",
+    "fsdd": "FSDD",
+    "spoken-tones": "SpokenTones",
 }
-NEEDS_NO_ROOT = {"solids"}
+NEEDS_NO_ROOT = {"solids", "spoken-tones"}
 
 
 class Source(Protocol):
@@ -38,6 +41,19 @@ class Source(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> Sample: ...
+
+
+class Samples(Protocol):
+    """A data set under a recipe: what a sample undergoes follows from its key alone."""
+
+    @property
+    def late_share(self) -> float:
+        """Share of what was given so far that came too late for its sequence, and was dropped."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, key: Key) -> Sample: ...
 
 
 def build_source(
@@ -61,87 +77,20 @@ def build_source(
             )
         arguments["root"] = root
         if part.name == "modelnet":
-            arguments.setdefault("cache", _cache_folder(Path(root)))
+            # Choosing 8,192 of 10,000 points takes 0.2 s a shape.
+            arguments.setdefault("cache", cache_folder(root))
     try:
-        source: Source = FAMILIES[part.name](**arguments)
+        source: Source = getattr(datasets, FAMILIES[part.name])(**arguments)
     except TypeError as error:
         raise ArgumentError(f"recipe.data.arguments: {part.name}: {error}.") from error
     return source
 
 
-def _cache_folder(root: Path) -> Path:
-    """Where chosen points are kept: choosing 8,192 of 10,000 takes 0.2 s a shape."""
-    beside = os.access(root, os.W_OK)
-    return root / ".neurospike" if beside else Path.home() / ".cache" / "neurospike"
-
-
-class Prepared(Dataset[Sample]):
-    """A data set under the transforms of a recipe.
-
-    Keys are (epoch, index): what a sample undergoes follows from the seed and its key alone, so a
-    resumed run and any number of workers see the same samples.
-    """
-
-    def __init__(
-        self, source: Source, every: EverySamplePart, augment: AugmentPart | None, *, seed: int
-    ) -> None:
-        self.source = source
-        self.every = every
-        self.augment = augment
-        self.seed = seed
-
-    def __len__(self) -> int:
-        return len(self.source)
-
-    def __getitem__(self, key: Key) -> Sample:
-        epoch, index = key
-        rng = transforms.sample_rng(self.seed, epoch, index)
-        sample = apply_every(self.source[index], self.every, rng)
-        return sample if self.augment is None else apply_augment(sample, self.augment, rng)
-
-
-def apply_every(sample: Sample, part: EverySamplePart, rng: np.random.Generator) -> Sample:
-    """Apply what belongs to the task: test samples undergo it too."""
-    if part.normalise:
-        sample = {**sample, "points": transforms.normalise(sample["points"])}
-    if part.rotate != "none":
-        sample = turn(sample, transforms.random_rotation(rng, part.rotate))
-    if part.thin_to_voxels:
-        sample = {**sample, "points": thin_voxels(sample["points"], part.thin_to_voxels, rng)}
-    return sample
-
-
-def apply_augment(sample: Sample, part: AugmentPart, rng: np.random.Generator) -> Sample:
-    """Apply what only training samples undergo."""
-    if part.drop_points:
-        count = len(sample["points"])
-        kept = transforms.thin(count, int(count * (1 - rng.uniform(0, part.drop_points))), rng)
-        sample = {**sample, **{k: sample[k][kept] for k in ("points", "normals") if k in sample}}
-    if part.rotate != "none":
-        sample = turn(sample, transforms.random_rotation(rng, part.rotate))
-    points = transforms.random_scale(sample["points"], rng, *part.scale)
-    points = transforms.random_shift(points, rng, part.shift)
-    if part.jitter:
-        points = points + rng.normal(0, part.jitter, points.shape).astype(np.float32)
-    return {**sample, "points": points}
-
-
-def turn(sample: Sample, rotation: NDArray[np.float64]) -> Sample:
-    """Rotate points, and normals with them."""
-    turned: Sample = {
-        key: transforms.rotate(sample[key], rotation)
-        for key in ("points", "normals")
-        if key in sample
-    }
-    return {**sample, **turned}
-
-
-def thin_voxels(
-    points: NDArray[np.floating[Any]], count: int, rng: np.random.Generator
-) -> NDArray[np.float32]:
-    """Centres of the unit voxels that the points occupy, at most ``count`` of them."""
-    occupied = np.unique(np.floor(points).astype(np.int64), axis=0)
-    return (occupied[transforms.thin(len(occupied), count, rng)] + 0.5).astype(np.float32)
+def cache_folder(root: str | Path | None) -> Path:
+    """Where work on a data set is kept: beside the data, or at home where that is read-only."""
+    if root is not None and os.access(root, os.W_OK):
+        return Path(root) / ".neurospike"
+    return Path.home() / ".cache" / "neurospike"
 
 
 class EpochSampler(Sampler[Key]):
@@ -169,36 +118,29 @@ class EpochSampler(Sampler[Key]):
         return ((self.epoch, int(index)) for index in order)
 
 
-def collate(samples: Sequence[Sample]) -> Sample:
-    """Join clouds of any length: points (P, 3), batch (P,), label (B,), as tensors.
-
-    Shape
-    -----
-    normals (P, 3) are joined where every sample has them.
-    """
-    joined = datasets.collate_points(samples)
-    return {k: torch.as_tensor(v) for k, v in joined.items() if k in BATCHED}
-
-
-BATCHED = ("points", "normals", "batch", "label")
-
-
 def build_loader(
-    prepared: Prepared, batch_size: int, *, shuffle: bool = False, seed: int = 0, workers: int = 0
+    samples: Samples,
+    batch_size: int,
+    *,
+    collate: Callable[[Sequence[Sample]], Batch],
+    shuffle: bool = False,
+    seed: int = 0,
+    workers: int = 0,
 ) -> DataLoader[Sample]:
-    """Batches of a prepared data set.
+    """Batches of samples.
 
     Workers are spawned, not forked: a fork after a parallel kernel has run aborts in its first
     parallel region.
     """
+    dataset: Dataset[Sample] = samples  # type: ignore[assignment]
     return DataLoader(
-        prepared,
+        dataset,
         batch_size=batch_size,
-        sampler=EpochSampler(len(prepared), shuffle=shuffle, seed=seed),
+        sampler=EpochSampler(len(samples), shuffle=shuffle, seed=seed),
         collate_fn=collate,
         num_workers=workers,
         multiprocessing_context="spawn" if workers else None,
         persistent_workers=workers > 0,
         # A last batch of one cloud is too few for BatchNorm's statistics.
-        drop_last=shuffle and len(prepared) > batch_size,
+        drop_last=shuffle and len(samples) > batch_size,
     )

@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from neurospike import train
-from neurospike.train.run import build_source
-from neurospike.train.samples import Prepared
+from neurospike.train.clouds import CloudSamples
+from neurospike.train.samples import build_source
 
 DATA = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "modelnet10_voxels"
 
@@ -23,7 +23,7 @@ def pooled_occupancy(split: str, seed: int) -> tuple[NDArray[np.float64], NDArra
     """Occupied voxels counted in 8 x 8 x 8 cells around each sample's middle."""
     recipe = train.load_recipe("chairs-monitors")
     source = build_source(recipe.data, split, root=DATA, seed=seed)
-    prepared = Prepared(source, recipe.every_sample, None, seed=seed)
+    prepared = CloudSamples(source, recipe.every_sample, None, seed=seed)
     edges = [np.linspace(-28, 28, 9)] * 3
     samples = [prepared[(0, index)] for index in range(len(prepared))]
     pooled = [np.histogramdd(s["points"], bins=edges)[0].ravel() for s in samples]

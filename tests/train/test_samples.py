@@ -4,8 +4,9 @@ import numpy as np
 import torch
 
 from neurospike.datasets import Solids
-from neurospike.train.recipe import AugmentPart, EverySamplePart
-from neurospike.train.samples import EpochSampler, Prepared, build_loader, thin_voxels
+from neurospike.train.clouds import CloudSamples, collate_clouds, thin_voxels
+from neurospike.train.samples import EpochSampler, build_loader
+from neurospike.train.sections import AugmentPart, EverySamplePart
 
 
 class Clouds:
@@ -20,8 +21,8 @@ class Clouds:
         return {"points": points, "normals": points.copy(), "label": index % 2, "name": str(index)}
 
 
-def prepared(augment: AugmentPart | None = None) -> Prepared:
-    return Prepared(Clouds(), EverySamplePart(), augment, seed=3)
+def prepared(augment: AugmentPart | None = None) -> CloudSamples:
+    return CloudSamples(Clouds(), EverySamplePart(), augment, seed=3)
 
 
 def test_a_sample_follows_from_seed_epoch_and_index_alone() -> None:
@@ -43,7 +44,7 @@ def test_normals_turn_with_the_points_and_are_not_shifted() -> None:
 
 
 def test_batches_join_clouds_of_any_length() -> None:
-    batch = next(iter(build_loader(prepared(), 3)))
+    batch = next(iter(build_loader(prepared(), 3, collate=collate_clouds)))
     assert batch["points"].shape == (5 + 6 + 7, 3)
     assert torch.equal(batch["batch"], torch.tensor([0] * 5 + [1] * 6 + [2] * 7))
     assert batch["label"].tolist() == [0, 1, 0]
@@ -62,9 +63,9 @@ def test_the_order_follows_from_the_epoch() -> None:
 
 def test_workers_draw_the_same_samples() -> None:
     solids = Solids(size=4, points=64)
-    ready = Prepared(solids, EverySamplePart(), AugmentPart(rotate="z"), seed=3)
-    alone = [b["points"] for b in build_loader(ready, 2)]
-    spawned = [b["points"] for b in build_loader(ready, 2, workers=1)]
+    ready = CloudSamples(solids, EverySamplePart(), AugmentPart(rotate="z"), seed=3)
+    alone = [b["points"] for b in build_loader(ready, 2, collate=collate_clouds)]
+    spawned = [b["points"] for b in build_loader(ready, 2, workers=1, collate=collate_clouds)]
     for a, b in zip(alone, spawned, strict=True):
         assert torch.equal(a, b)
 

@@ -1,0 +1,122 @@
+"""Open what a run has left: measure its accuracy, give its network an input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import nn
+
+from neurospike import models
+from neurospike import nn as spiking
+from neurospike.errors import DataError
+from neurospike.train.delays import deployed
+from neurospike.train.module import predict
+from neurospike.train.recipe import Recipe, parse_recipe
+from neurospike.train.samples import Source, build_loader, build_source
+from neurospike.train.tasks import build_task
+
+Mode = Literal["integer", "unary"]
+
+
+@dataclass(frozen=True)
+class EvaluateResult:
+    """Accuracy of a checkpoint on a split.
+
+    Attributes
+    ----------
+    accuracy
+        Of the network as it runs by default: delays rounded, integer spikes as graded packets.
+    integer_accuracy, unary_accuracy
+        With integer and with binary spikes, of a network with integer neurons; None for others.
+    late_share
+        Share of the split's events that came after the last step of a sequence.
+    """
+
+    checkpoint: str
+    split: str
+    samples: int
+    accuracy: float
+    integer_accuracy: float | None
+    unary_accuracy: float | None
+    late_share: float
+
+
+def evaluate(
+    checkpoint: str | Path,
+    *,
+    root: str | Path | None = None,
+    split: str = "test",
+    modes: tuple[Mode, ...] = ("integer", "unary"),
+) -> EvaluateResult:
+    """Measure a checkpoint's accuracy; integer neurons as graded packets and as binary events.
+
+    Raises
+    ------
+    DataError
+        A checkpoint that is damaged, was written by another task, or meets other classes.
+    """
+    model, recipe, source = open_run(checkpoint, root=root, split=split)
+    task = build_task(recipe, root=root)
+    samples = task.samples(source, augmented=False, seed=_seed(checkpoint))
+    loader = build_loader(samples, recipe.training.batch_size, collate=task.collate)
+    found: dict[Mode | None, float] = {}
+    for mode in modes if has_integer_neurons(model) else (None,):
+        if mode is not None:
+            spiking.spike_mode(model, mode)
+        found[mode] = predict(model, recipe, task, loader).accuracy
+    return EvaluateResult(
+        checkpoint=str(checkpoint),
+        split=split,
+        samples=len(source),
+        accuracy=next(iter(found.values())),
+        integer_accuracy=found.get("integer"),
+        unary_accuracy=found.get("unary"),
+        late_share=samples.late_share,
+    )
+
+
+def has_integer_neurons(model: nn.Module) -> bool:
+    """Whether spikes of the network are integers, which may be sent one event at a time."""
+    return any(isinstance(module, spiking.ILIF) for module in model.modules())
+
+
+def open_run(
+    checkpoint: str | Path, *, root: str | Path | None = None, split: str = "test"
+) -> tuple[nn.Module, Recipe, Source]:
+    """A checkpoint's network as it would be deployed, its recipe and one split of its data.
+
+    Raises
+    ------
+    DataError
+        A checkpoint that no training run wrote, or data with other classes.
+    """
+    info = models.read_info(checkpoint)
+    if "recipe" not in info.extra:
+        raise DataError(
+            f"{checkpoint}: holds a network but no recipe, so its data is unknown; "
+            "give a checkpoint that `neurospike train` has written."
+        )
+    recipe = parse_recipe(info.extra["recipe"], origin=str(checkpoint))
+    model = deployed(models.load(checkpoint, factory=recipe.model.factory), recipe)
+    root = root if root is not None else info.extra.get("root")
+    source = build_source(recipe.data, split, root=root, seed=int(info.extra["seed"]))
+    if list(source.classes) != list(info.extra["classes"]):
+        raise DataError(
+            f"{checkpoint}: was trained on {len(info.extra['classes'])} classes, the data at "
+            f"{root} has {len(source.classes)}; give the data that it was trained on."
+        )
+    return model, recipe, source
+
+
+def first_batch(recipe: Recipe, source: Source, samples: int, *, seed: int = 0) -> Any:
+    """The first samples of a split as a network takes them, transformed as in a test."""
+    task = build_task(recipe)
+    prepared = task.samples(source, augmented=False, seed=seed)
+    batch = next(iter(build_loader(prepared, samples, collate=task.collate)))
+    return task.encode(batch)
+
+
+def _seed(checkpoint: str | Path) -> int:
+    return int(models.read_info(checkpoint).extra["seed"])
