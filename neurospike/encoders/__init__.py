@@ -1,8 +1,13 @@
 """Real data into spikes."""
 
+from neurospike.encoders.binning import bin_events
 from neurospike.encoders.cochlea import Cochlea, CochleaStream
+from neurospike.encoders.delta import decode_delta, delta
 from neurospike.encoders.encode import EncodeReport, encode_points
 from neurospike.encoders.identity import DecodedVoxels, decode_identity, identity_coding
+from neurospike.encoders.latency import decode_latency, latency
+from neurospike.encoders.mel import Mel
+from neurospike.encoders.rate import decode_rate, rate
 from neurospike.encoders.spike_voxel_coding import SpikeVoxelCoding
 from neurospike.encoders.svc import SvcFile, load_svc, save_svc
 from neurospike.encoders.voxelizer import Voxelization, Voxelizer
@@ -12,13 +17,21 @@ __all__ = [
     "CochleaStream",
     "DecodedVoxels",
     "EncodeReport",
+    "Mel",
     "SpikeVoxelCoding",
     "SvcFile",
     "Voxelization",
     "Voxelizer",
+    "bin_events",
+    "decode_delta",
     "decode_identity",
+    "decode_latency",
+    "decode_rate",
+    "delta",
     "encode_points",
     "identity_coding",
+    "latency",
     "load_svc",
+    "rate",
     "save_svc",
 ]

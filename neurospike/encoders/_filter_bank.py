@@ -35,6 +35,7 @@ At the slowest place, 100 Hz, all but 1e-8 of the impulse response's energy lies
 
 HOP_S = 0.5
 _CUTOFF = 1.25  # of the wave's own band: beyond it the resampler's filter is down to its stop band
+_CHEAP = 500_000  # values that are computed again rather than kept on disk
 _FILTER_HALF = 10  # source samples either side, as in polyphase resampling with a Kaiser window
 _KAISER_BETA = 5.0
 
@@ -102,10 +103,13 @@ class FilterBank:
         self.channels = channels
 
     def answer(self, wave: NDArray[np.float32]) -> Iterator[tuple[int, Tensor]]:
-        """First channel and velocities (C, hop) float32 of one block of sound, group by group."""
+        """First channel and velocities (C, block) float32 of a block of sound, group by group.
+
+        ``hop`` of them, from ``back`` on, are complete; the array is written anew for each group.
+        """
         grid = self.grid
         bins = torch.arange(grid.block) % grid.source_block
-        spectrum = torch.fft.fft(torch.from_numpy(wave))[bins]
+        spectrum = torch.fft.fft(torch.from_numpy(wave).to(torch.complex64))[bins]
         low = spectrum[: self._low.shape[1]]
         high = spectrum[-self._high.shape[1] :].flip(0).conj().resolve_conj()
         half = grid.block // 2 + 1
@@ -118,7 +122,7 @@ class FilterBank:
             if self._high.shape[1]:
                 part[:, 1 : 1 + high.shape[0]].addcmul_(self._high[first:last], high)
             torch.fft.irfft(part, n=grid.block, out=answer[: last - first])
-            yield first, answer[: last - first, grid.back : grid.back + grid.hop]
+            yield first, answer[: last - first]
 
 
 @lru_cache(maxsize=4)
@@ -132,7 +136,8 @@ def _tables(channels: int, grid: Grid) -> tuple[Tensor, Tensor]:
     kept = _cache.load(name, np.complex64)
     if kept is None or kept.shape != (channels, _bins(grid)):
         kept = _transfer(channels, grid)
-        _cache.keep(name, kept)
+        if kept.size > _CHEAP:
+            _cache.keep(name, kept)
     half = grid.block // 2
     low = torch.from_numpy(kept[:, : half + 1].copy())
     high = torch.from_numpy(np.ascontiguousarray(kept[:, :half:-1].conj()))

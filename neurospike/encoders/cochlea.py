@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from neurospike.encoders._arrays import whole
+from neurospike.encoders._sound import mono
 from neurospike.errors import ArgumentError, StateError
 
 __all__ = ["Cochlea", "CochleaStream"]
@@ -78,9 +80,9 @@ class Cochlea:
     def __init__(self, channels: int = 700, sample_rate: int | None = None, seed: int = 0) -> None:
         if sample_rate is None:
             raise ArgumentError("Cochlea.sample_rate: must be given, in Hz; got nothing.")
-        self.channels = _whole("channels", channels, 2, 100_000)
-        self.sample_rate = _whole("sample_rate", sample_rate, LOWEST_RATE_HZ, HIGHEST_RATE_HZ)
-        self.seed = _seed(seed)
+        self.channels = _in_range("channels", channels, 2, 2**16)
+        self.sample_rate = _in_range("sample_rate", sample_rate, LOWEST_RATE_HZ, HIGHEST_RATE_HZ)
+        self.seed = _in_range("seed", seed, 0, 2**63 - 1)
         self._bank: Any = None
 
     def __repr__(self) -> str:
@@ -98,7 +100,7 @@ class Cochlea:
         With ``gain`` the wave is multiplied by it and neither levelled nor windowed: the result
         then equals a stream's.
         """
-        sound = _sound(wave)
+        sound = mono("Cochlea", wave)
         if len(sound) == 0:
             raise ArgumentError("Cochlea.wave: must hold samples; got none.")
         if gain is None:
@@ -111,7 +113,7 @@ class Cochlea:
         """The factor that brings a clip to the model's level; 1 for silence."""
         from neurospike.kernels.audio import model
 
-        sound = _sound(wave).astype(np.float64)
+        sound = mono("Cochlea", wave).astype(np.float64)
         level = math.sqrt(float(np.mean(sound**2))) if len(sound) else 0.0
         if level == 0.0:
             _log.warning("Cochlea: the wave is silent; its few spikes are spontaneous.")
@@ -126,7 +128,9 @@ class Cochlea:
         """
         if not math.isfinite(gain):
             raise ArgumentError(f"Cochlea.gain: must be finite; got {gain}.")
-        return CochleaStream(self, float(gain), self.seed if seed is None else _seed(seed))
+        return CochleaStream(
+            self, float(gain), self.seed if seed is None else _in_range("seed", seed, 0, 2**63 - 1)
+        )
 
     def _filter_bank(self) -> Any:
         if self._bank is None:
@@ -181,7 +185,7 @@ class CochleaStream:
     def push(self, wave: Wave) -> Events:
         """Hear more samples; the spikes that are certain by now, ascending in time."""
         self._check_open("push")
-        sound = _sound(wave) * self._gain
+        sound = mono("Cochlea", wave) * self._gain
         self._heard += len(sound)
         self._held = np.concatenate([self._held, sound])
         grid = self._bank.grid
@@ -207,7 +211,7 @@ class CochleaStream:
         times, units = [], []
         answers = self._bank.answer(self._held[: grid.source_block])
         for nerve, (first, velocity) in zip(self._nerves, answers, strict=True):
-            at, channels = nerve.hear(velocity[:, :samples].numpy())
+            at, channels = nerve.hear(velocity.numpy(), grid.back, samples)
             times.append(at)
             units.append(channels + first)
         self._block += 1
@@ -230,20 +234,6 @@ def _joined(*events: Events) -> Events:
     return np.concatenate([e[0] for e in events]), np.concatenate([e[1] for e in events])
 
 
-def _sound(wave: Wave) -> NDArray[np.float32]:
-    """A finite 1-D float32 array."""
-    array = wave.detach().cpu().numpy() if isinstance(wave, Tensor) else np.asarray(wave)
-    if array.ndim != 1 or array.dtype.kind not in "fiu":
-        raise ArgumentError(
-            f"Cochlea.wave: must be real samples in one dimension; got {array.dtype} of shape "
-            f"{array.shape}. Mix channels down to one."
-        )
-    sound = array.astype(np.float32)
-    if not np.isfinite(sound).all():
-        raise ArgumentError("Cochlea.wave: must be finite; got NaN or infinite samples.")
-    return sound
-
-
 def _window(samples: int) -> NDArray[np.float64]:
     """The converter's Hann window: two ramps of half the clip; a middle sample stays as it is."""
     half = samples // 2
@@ -251,15 +241,8 @@ def _window(samples: int) -> NDArray[np.float64]:
     return np.concatenate([ramp, np.ones(samples - 2 * half), ramp[::-1]])
 
 
-def _whole(name: str, value: int, low: int, high: int) -> int:
-    if isinstance(value, bool) or int(value) != value or not low <= value <= high:
-        raise ArgumentError(
-            f"Cochlea.{name}: must be a whole number, {low} to {high}; got {value}."
-        )
-    return int(value)
-
-
-def _seed(seed: int) -> int:
-    if not 0 <= seed < 2**63:
-        raise ArgumentError(f"Cochlea.seed: must lie in [0, 2^63); got {seed}.")
-    return int(seed)
+def _in_range(name: str, value: Any, low: int, high: int) -> int:
+    number = whole("Cochlea", name, value, low)
+    if number > high:
+        raise ArgumentError(f"Cochlea.{name}: must be at most {high}; got {number}.")
+    return number

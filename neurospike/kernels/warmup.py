@@ -10,6 +10,7 @@ def warmup() -> None:
     """Run each kernel on a handful of values: a minute at first, a second when cached."""
     _neurons()
     _sparse()
+    _audio()
 
 
 def _neurons() -> None:
@@ -51,3 +52,11 @@ def _sparse() -> None:
             bias = torch.zeros(128, dtype=dtype, requires_grad=True)
             with select.backend("numba" if fast else "portable"):
                 select.convolve(x, weight, bias, rules).sum().backward()  # type: ignore[no-untyped-call]
+
+
+def _audio() -> None:
+    import numpy as np
+
+    from neurospike.kernels.audio.state import Nerve
+
+    Nerve.at_rest(range(3), 12_000.0, seed=0).hear(np.zeros((3, 8), np.float32), 0, 8)

@@ -191,6 +191,8 @@ def _bushy_cell(
 @njit(cache=True, nogil=True, parallel=True)
 def nerve(
     velocity: Any,
+    begin: int,
+    samples: int,
     time: int,
     rate_hz: float,
     pools: Any,
@@ -205,12 +207,13 @@ def nerve(
 
     Shape
     -----
-    velocity: (C, samples) float32, contiguous along samples; ``time``: the first one's index
+    velocity: (C, any) float32, contiguous, of which ``samples`` from ``begin`` on are heard
+    time: index of the first of them since the start, what the events count in
     pools: (ceil(C / 16), 3, 16) float32; floats: (C, 3) float64; ints: (C, 2) int64
     ring: (C, dead samples of a fibre) int64; generators: (C,) uint64
     events: (C, room) int64 sample indices, written; found: (C,) how many, written
     """
-    channels, samples = velocity.shape
+    channels = velocity.shape[0]
     for tile in prange(pools.shape[0]):
         first = tile * LANES
         lanes = min(LANES, channels - first)
@@ -219,7 +222,7 @@ def nerve(
             found[first + lane] = 0
         for start in range(0, samples, CHUNK):
             count = min(CHUNK, samples - start)
-            _hair_cells(velocity, tile, start, count, rate_hz, pools, hazard)
+            _hair_cells(velocity, tile, begin + start, count, rate_hz, pools, hazard)
             for lane in range(lanes):
                 channel = first + lane
                 found[channel] = _bushy_cell(

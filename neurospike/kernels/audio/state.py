@@ -40,14 +40,21 @@ class Nerve:
         floats[:, numba.BUDGET] = numba.first_draws(generators)
         return cls(rate_hz, pools, floats, ints, ring, generators)
 
-    def hear(self, velocity: NDArray[np.float32]) -> tuple[Arrays, Arrays]:
-        """Sample indices and channels of the spikes in (C, samples), ascending in time."""
-        channels, samples = velocity.shape
+    def hear(
+        self, velocity: NDArray[np.float32], begin: int, samples: int
+    ) -> tuple[Arrays, Arrays]:
+        """Sample indices and channels of the spikes, ascending in time.
+
+        ``velocity`` is (C, any) float32, contiguous; ``samples`` of it are heard from ``begin``.
+        """
+        channels = len(velocity)
         room = samples // math.ceil(model.BUSHY_REFRACTORY_S * self.rate_hz) + 2
         events = np.empty((channels, room), np.int64)
         found = np.empty(channels, np.int64)
         numba.nerve(
             velocity,
+            begin,
+            samples,
             self.time,
             self.rate_hz,
             self.pools,

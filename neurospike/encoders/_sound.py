@@ -1,0 +1,29 @@
+"""Waves as encoders take them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurospike.encoders._arrays import real
+from neurospike.errors import ArgumentError
+
+
+def mono(owner: str, wave: Any) -> NDArray[np.float32]:
+    """Finite float32 samples in one dimension; integers keep their values."""
+    array = real(owner, "wave", wave)
+    if array.ndim != 1:
+        raise ArgumentError(
+            f"{owner}.wave: must be samples in one dimension; got shape {array.shape}. Mix "
+            "several channels down to one."
+        )
+    sound: NDArray[np.float32] = array.astype(np.float32)
+    bad = int((~np.isfinite(sound)).sum())
+    if bad:
+        raise ArgumentError(
+            f"{owner}.wave: must be finite; got {bad} NaN or infinite samples. Repair the "
+            "recording."
+        )
+    return sound
