@@ -11,6 +11,7 @@ def warmup() -> None:
     _neurons()
     _sparse()
     _audio()
+    _recurrent()
 
 
 def _neurons() -> None:
@@ -60,3 +61,20 @@ def _audio() -> None:
     from neurospike.kernels.audio.state import Nerve
 
     Nerve.at_rest(range(3), 12_000.0, seed=0).hear(np.zeros((3, 8), np.float32), 0, 8)
+
+
+def _recurrent() -> None:
+    import torch
+
+    from neurospike.kernels.recurrent import select
+
+    for dtype in (torch.float32, torch.float64):
+        x, weight = torch.ones(2, 1, 3, dtype=dtype), torch.ones(3, 3, dtype=dtype)
+        for shape in ((2, 3), (2, 3, 3)):
+            share = torch.ones(shape, dtype=dtype, requires_grad=True)
+            for whole in (False, True):
+                y, _, _ = select.recurrent(
+                    x, torch.zeros_like(x), (), lambda v, state: (v, state),
+                    weight=weight, share=share, whole=whole,
+                )  # fmt: skip
+                y.sum().backward()  # type: ignore[no-untyped-call]

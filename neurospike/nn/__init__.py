@@ -6,6 +6,7 @@ from neurospike.nn.delay_linear import DelayLinear
 from neurospike.nn.ilif import ILIF
 from neurospike.nn.lif import LIF
 from neurospike.nn.readout import LeakyReadout
+from neurospike.nn.recurrent_delay import RecurrentDelay
 from neurospike.nn.sequence_dropout import SequenceDropout
 from neurospike.nn.sparse_conv import SparseConv3d, SparseInverseConv3d, SubmanifoldConv3d
 from neurospike.nn.sparse_norm import SparseBatchNorm
@@ -20,6 +21,7 @@ __all__ = [
     "AdLIF",
     "DelayLinear",
     "LeakyReadout",
+    "RecurrentDelay",
     "SequenceDropout",
     "SparseBatchNorm",
     "SparseConv3d",

@@ -1,0 +1,137 @@
+"""What layers with learnable delays share: the spread, its width, rounding and clamping."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar, TypeVar, get_args
+
+import torch
+from torch import Tensor, nn
+
+from neurospike.errors import ArgumentError
+from neurospike.functional.delays import DelayRule, Spread, spread_delays
+from neurospike.nn.stateful import Stateful
+
+D = TypeVar("D", bound="Delayed")
+
+
+class Delayed(Stateful):
+    """Base of layers with a parameter ``delay``, in steps ``first_delay`` and above."""
+
+    first_delay: ClassVar[int] = 0
+    """The shortest delay, in steps."""
+
+    delay: nn.Parameter
+    sigma: Tensor
+    rounded: Tensor
+
+    def __init__(self, max_delay: int, spread: Spread, sigma: float | None) -> None:
+        super().__init__()
+        self._check_count("max_delay", max_delay, least=1)
+        self._check_choice("spread", spread, get_args(Spread))
+        width = max_delay / 2 if sigma is None else float(sigma)
+        self._check_sigma(width)
+        self.max_delay = max_delay
+        self.spread: Spread = spread
+        self.register_buffer("sigma", torch.tensor(width))
+        self.register_buffer("rounded", torch.tensor(False))
+
+    @property
+    def last_delay(self) -> int:
+        """The longest delay, in steps."""
+        return self.first_delay + self.max_delay - 1
+
+    @torch.no_grad()
+    def clamp_delays_(self: D) -> D:
+        """Bring delays back into their range; returns the layer."""
+        self.delay.clamp_(self.first_delay, self.last_delay)
+        return self
+
+    @torch.no_grad()
+    def round_delays_(self: D) -> D:
+        """Round delays to whole steps and give every delay one tap there; returns the layer.
+
+        Halves go to the even step. Weights can still be trained, delays no longer. To train on,
+        load the ``state_dict`` from before.
+        """
+        self.check_delays()
+        self.delay.round_()
+        self.rounded.fill_(True)
+        return self
+
+    def shares(self) -> Tensor:
+        """Share of every step of the line in a delay: (max_delay, ...), of ``delay``'s shape."""
+        self.check_delays()
+        delay: Tensor = self.delay
+        if bool(self.rounded):
+            delay = delay.detach()
+            if not bool((delay == delay.round()).all()):
+                raise ArgumentError(
+                    f"{self._name}.delay: delays must be whole numbers after round_delays_(); they "
+                    "were changed since. Call round_delays_() again."
+                )
+        return spread_delays(delay - self.first_delay, self.rule())
+
+    def rule(self, tail: int = 0) -> DelayRule:
+        """How delays act now."""
+        sigma = float(self.sigma)
+        self._check_sigma(sigma)
+        spread = "none" if bool(self.rounded) else self.spread
+        return DelayRule(self.max_delay, spread, sigma, tail)
+
+    def check_delays(self) -> None:
+        """Raise unless all delays lie in their range."""
+        if not self.delay.numel():
+            return
+        least, most = (float(v) for v in torch.aminmax(self.delay.detach()))
+        if not (least >= self.first_delay and most <= self.last_delay):
+            raise ArgumentError(
+                f"{self._name}.delay: delays must lie in {self.first_delay}..{self.last_delay}; "
+                f"got {least:.6g}..{most:.6g}. Call clamp_delays_() after each optimiser step."
+            )
+
+    def _spread_repr(self) -> list[str]:
+        parts = [] if self.spread == "triangle" else [f"spread={self.spread!r}"]
+        if bool(self.rounded):
+            return [*parts, "rounded"]
+        return parts if self.spread == "none" else [*parts, f"sigma={float(self.sigma):.4g}"]
+
+    def _check_count(self, name: str, value: Any, *, least: int) -> None:
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise ArgumentError(
+                f"{self._name}.{name}: must be a whole number of {least} or more; got {value!r}."
+            )
+
+    def _check_choice(self, name: str, value: str, known: tuple[str, ...]) -> None:
+        if value not in known:
+            raise ArgumentError(
+                f"{self._name}.{name}: must be one of {', '.join(known)}; got {value!r}."
+            )
+
+    def _check_sigma(self, sigma: float) -> None:
+        if not (math.isfinite(sigma) and sigma > 0):
+            raise ArgumentError(
+                f"{self._name}.sigma: must be finite and above 0 steps; got {sigma}. Narrow the "
+                "spread down to about 0.5 and then call round_delays_()."
+            )
+
+    def _check_dense(self, x: Any, *, axes: int, shape: str) -> None:
+        if not isinstance(x, Tensor):
+            raise ArgumentError(
+                f"{self._name}.x: must be a dense tensor {shape}; got {type(x).__name__}."
+            )
+        if not x.is_floating_point():
+            raise ArgumentError(
+                f"{self._name}.x: must be floating point; got {x.dtype}. Convert with x.float()."
+            )
+        if x.dtype != self.delay.dtype:
+            raise ArgumentError(
+                f"{self._name}.x: must have the weights' dtype {self.delay.dtype}; got {x.dtype}. "
+                "Convert either with .to(dtype)."
+            )
+        if x.ndim != axes:
+            raise ArgumentError(f"{self._name}.x: must be {shape}; got {tuple(x.shape)}.")
+
+    @property
+    def _name(self) -> str:
+        return type(self).__name__
