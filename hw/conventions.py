@@ -27,7 +27,14 @@ class Convention:
     name: str
     synapses: Callable[[Synapses, Place], Operations]
     keeps_additions: bool
-    """Whether biases, norms, shortcuts, pooling and neuron updates are part of it."""
+    """Whether biases, norms, shortcuts, pooling, delay lines and updates are part of it."""
+
+    def judge(self, layer: Synapses, place: Place) -> Operations:
+        """What the convention counts in a layer of synapses."""
+        counted = self.synapses(layer, place)
+        if not self.keeps_additions:
+            return counted
+        return replace(counted, delay_writes=layer.delay_writes, delay_reads=layer.delay_reads)
 
     def others(self, operations: Operations) -> Operations:
         """What the convention keeps of a layer that is not synapses."""

@@ -11,7 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from neurospike.errors import ArgumentError
-from neurospike.hw import rules_sequence, rules_spiking, rules_stateless, rules_weights
+from neurospike.hw import (
+    rules_delays,
+    rules_sequence,
+    rules_spiking,
+    rules_stateless,
+    rules_weights,
+)
 from neurospike.hw.conventions import CONVENTIONS
 from neurospike.hw.counts import Counts
 from neurospike.hw.origins import Kind, Origin, tensors_in
@@ -21,7 +27,7 @@ from neurospike.sparse import VoxelTensor
 
 ConventionName = Literal["exact", "paper", "neurobench", "lemaire"]
 
-RULE_MODULES = (rules_sequence, rules_spiking, rules_stateless, rules_weights)
+RULE_MODULES = (rules_delays, rules_sequence, rules_spiking, rules_stateless, rules_weights)
 """Importing them registers their rules."""
 
 

@@ -34,6 +34,8 @@ class LayerCount:
         How often the layer was called in the pass.
     note
         One or two words of explanation.
+    delay_writes, delay_reads
+        As in ``Counts``.
     """
 
     name: str
@@ -49,6 +51,8 @@ class LayerCount:
     firing_rate: float | None
     calls: int
     note: str
+    delay_writes: float = 0.0
+    delay_reads: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,16 @@ class Counts:
         return sum(layer.updates for layer in self.layers)
 
     @property
+    def delay_writes(self) -> float:
+        """Accumulations into delay lines per sample: synops (or MACs) that also move memory."""
+        return sum(layer.delay_writes for layer in self.layers)
+
+    @property
+    def delay_reads(self) -> float:
+        """Sums that delay lines gave back per sample, one an output and step."""
+        return sum(layer.delay_reads for layer in self.layers)
+
+    @property
     def energy_pj(self) -> float:
         """Energy per sample in pJ: horowitz45, MAC 4.6 and accumulation 0.9; updates unpriced."""
         return sum(layer.energy_pj for layer in self.layers)
@@ -101,7 +115,12 @@ class Counts:
     @property
     def unpriced(self) -> dict[str, float]:
         """Counts above zero that no price is known for."""
-        return {"updates": self.updates} if self.updates else {}
+        found = {
+            "updates": self.updates,
+            "delay_writes": self.delay_writes,
+            "delay_reads": self.delay_reads,
+        }
+        return {name: value for name, value in found.items() if value}
 
     def table(self) -> str:
         """Aligned text: a row for each layer that does something, and a last row of totals."""
@@ -135,9 +154,13 @@ class Counts:
             f"energy: {HOROWITZ45.name}, MAC {HOROWITZ45.mac_pj} pJ, AC and synop "
             f"{HOROWITZ45.ac_pj} pJ"
         )
-        if self.unpriced:
-            note += f"; {number(self.updates)} neuron updates have no price here"
-        return note
+        words = {
+            "updates": "neuron updates",
+            "delay_writes": "delay-line writes",
+            "delay_reads": "delay-line reads",
+        }
+        found = [f"{number(value)} {words[name]}" for name, value in self.unpriced.items()]
+        return f"{note}; {', '.join(found)} have no price here" if found else note
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and strings, for JSON."""
@@ -148,6 +171,8 @@ class Counts:
             "acs": self.acs,
             "synops": self.synops,
             "updates": self.updates,
+            "delay_writes": self.delay_writes,
+            "delay_reads": self.delay_reads,
             "energy_pj": self.energy_pj,
             "spike_density": self.spike_density,
             "unpriced": self.unpriced,

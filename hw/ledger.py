@@ -21,6 +21,8 @@ class _Row:
     synops: float = 0.0
     updates: float = 0.0
     memory_pj: float = 0.0
+    delay_writes: float = 0.0
+    delay_reads: float = 0.0
     spikes: bool = False
     sends: bool = False
     numbers: int = 0
@@ -53,6 +55,8 @@ class Ledger:
         row.synops += operations.synops
         row.updates += operations.updates
         row.memory_pj += operations.memory_pj
+        row.delay_writes += operations.delay_writes
+        row.delay_reads += operations.delay_reads
         row.spikes, row.sends = spikes, sends
         row.calls += 1
         if operations.note and operations.note not in row.notes:
@@ -92,4 +96,6 @@ def _layer(row: _Row, samples: int) -> LayerCount:
         firing_rate=row.events / row.numbers if row.numbers and row.spikes else None,
         calls=row.calls,
         note=", ".join(row.notes),
+        delay_writes=row.delay_writes / samples,
+        delay_reads=row.delay_reads / samples,
     )

@@ -80,6 +80,8 @@ class Operations:
         One or two words for the table.
     memory_pj
         Energy of memory accesses, for conventions that price them.
+    delay_writes, delay_reads
+        Numbers added into delay lines, and taken out of them.
     """
 
     macs: float = 0.0
@@ -89,6 +91,8 @@ class Operations:
     emits: Emits = "real"
     note: str = ""
     memory_pj: float = 0.0
+    delay_writes: float = 0.0
+    delay_reads: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,8 @@ class Synapses:
         Integer time steps, where the layer can tell; else None.
     virtual_steps
         Steps of ``values`` per integer step, where the layer can tell; else 1.
+    delay_writes, delay_reads
+        As in ``Operations``.
     """
 
     values: Tensor
@@ -137,6 +143,8 @@ class Synapses:
     steps: int | None = None
     virtual_steps: int = 1
     note: str = ""
+    delay_writes: float = 0.0
+    delay_reads: float = 0.0
     events: float = field(init=False)
     nonzero: int = field(init=False)
 

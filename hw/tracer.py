@@ -123,7 +123,7 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return self._convention.others(found)
         place = Place(self._no_synapses_yet, self._batch, self._steps)
         self._no_synapses_yet = False
-        return self._convention.synapses(found, place)
+        return self._convention.judge(found, place)
 
     def _fired(
         self,

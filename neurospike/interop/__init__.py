@@ -1,3 +1,5 @@
 """Adapters to and from the neighbouring projects."""
 
-__all__: list[str] = []
+from neurospike.interop.dcls import from_dcls
+
+__all__ = ["from_dcls"]

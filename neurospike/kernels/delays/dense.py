@@ -30,8 +30,9 @@ class Convolve(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
+        x, weight, delay = ctx.saved_tensors
         wanted = ctx.needs_input_grad[:3]
-        return (*backward(grads[0], *ctx.saved_tensors, ctx.rule, wanted=wanted), None)
+        return (*backward(grads[0], x, weight, delay, ctx.rule, wanted=wanted), None)
 
 
 def backward(

@@ -61,8 +61,9 @@ class Sequence(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
+        x, weight, delay = ctx.saved_tensors
         wanted = (*ctx.needs_input_grad[:2], False)
-        gx, gw, _ = dense.backward(grads[0], *ctx.saved_tensors, ctx.rule, wanted=wanted)
+        gx, gw, _ = dense.backward(grads[0], x, weight, delay, ctx.rule, wanted=wanted)
         return gx, gw, None, None, None
 
 
