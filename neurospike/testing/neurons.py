@@ -16,10 +16,13 @@ def assert_step_equals_sequence(
 ) -> None:
     """Looping ``step`` from ``init_state`` gives what ``forward`` gives, in evaluation mode.
 
+    Where ``forward`` lasts longer than its input, by the tails of delay layers, as many steps of
+    zeros follow.
+
     Parameters
     ----------
     layer
-        Any Stateful that keeps the length of its input.
+        Any Stateful.
     x
         A sequence (T, B, ...), or a VoxelTensor with features (T, N, C).
     relative
@@ -32,7 +35,7 @@ def assert_step_equals_sequence(
     """
     with evaluating(layer):
         whole = _features(layer(x))
-        looped = _loop(layer, x)
+        looped = _loop(layer, x, len(whole))
     _compare("step and forward", looped, whole, relative)
 
 
@@ -57,11 +60,11 @@ def assert_unary_equals_integer(
     _compare("unary and integer spikes", unary, integer, relative)
 
 
-def _loop(layer: Stateful, x: Tensor | VoxelTensor) -> Tensor:
+def _loop(layer: Stateful, x: Tensor | VoxelTensor, length: int) -> Tensor:
     if isinstance(x, VoxelTensor):
         steps: list[Tensor | VoxelTensor] = [x.replace(f) for f in x.features]
     else:
-        steps = list(x)
+        steps = [*x, *x.new_zeros(max(length - len(x), 0), *x.shape[1:])]
     if not steps:
         return _features(layer(x))
     state = layer.init_state(steps[0])

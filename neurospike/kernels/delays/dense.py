@@ -57,7 +57,7 @@ def backward(
 def _way(x: Tensor, weight: Tensor, rule: DelayRule) -> Any:
     """Products of spectra where they take fewer multiplications than one product a shift."""
     steps, (outs, ins) = x.shape[0], weight.shape[:2]
-    if steps == 0 or rule.max_delay == 1:
+    if x.numel() == 0 or rule.max_delay == 1:
         return shifts
     _, cost = best_block(steps, rule.max_delay, ins, outs)
     return spectra if cost < rule.max_delay * steps * ins * outs else shifts

@@ -1,0 +1,81 @@
+"""The kernels of delay layers against their oracle, and products of spectra against shifts."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from neurospike.functional.delays import DelayRule
+from neurospike.kernels.delays import dense, reference, select, shifts, spectra
+
+SIZES = [
+    # T, B, in, out, taps, max_delay, tail
+    (1, 1, 1, 1, 1, 1, 0),
+    (2, 2, 2, 2, 1, 1, 3),
+    (7, 2, 3, 4, 1, 5, 0),
+    (30, 3, 17, 5, 2, 25, 12),
+    (63, 1, 3, 17, 1, 24, 40),
+    (3, 2, 3, 4, 1, 9, 0),
+    (200, 1, 5, 3, 1, 4, 1),
+    (5, 0, 3, 3, 1, 4, 0),  # an empty batch goes by shifts, whatever is asked for
+]
+RULES = [("gaussian", 1.7), ("gaussian", 0.2), ("triangle", 2.3), ("triangle", 0.3), ("none", 1.0)]
+
+
+def parts(size: tuple[int, ...], dtype: torch.dtype) -> list[Tensor]:
+    T, B, ins, outs, taps, max_delay, _ = size
+    g = torch.Generator().manual_seed(0)
+    x = torch.randn(T, B, ins, dtype=dtype, generator=g)
+    weight = torch.randn(outs, ins, taps, dtype=dtype, generator=g)
+    delay = torch.rand(outs, ins, taps, dtype=dtype, generator=g) * (max_delay - 1)
+    return [t.requires_grad_() for t in (x, weight, delay)]
+
+
+def assert_close(ours: Tensor, expected: Tensor, dtype: torch.dtype, scale: float = 1.0) -> None:
+    assert ours.shape == expected.shape
+    if expected.numel():
+        allowed = 1e-12 if dtype == torch.float64 else 1e-5
+        largest = max(float(expected.abs().max()), scale)
+        assert float((ours - expected).abs().max()) <= allowed * largest
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("spread", "sigma"), RULES)
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("way", [shifts, spectra, None])
+def test_outputs_and_gradients(way, size, spread, sigma, dtype, monkeypatch) -> None:
+    if way is not None and size[1]:
+        monkeypatch.setattr(dense, "_way", lambda *_: way)
+    x, weight, delay = parts(size, dtype)
+    rule = DelayRule(size[5], spread, sigma, size[6])
+    expected = reference.convolve(x, weight, delay, rule)
+    ours = select.convolve(x, weight, delay, rule)
+    assert_close(ours, expected, dtype)
+    upstream = torch.randn(expected.shape, generator=torch.Generator().manual_seed(1)).to(dtype)
+    own = torch.autograd.grad(ours, (x, weight, delay), upstream)
+    other = torch.autograd.grad(expected, (x, weight, delay), upstream)
+    for a, b in zip(own, other, strict=True):
+        # A bell far narrower than a step hardly moves: its gradient is all rounding.
+        assert_close(a, b, dtype, scale=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("size", SIZES)
+def test_whole_delays_add_up_in_the_order_of_the_oracle(size, dtype) -> None:
+    x, weight, delay = (t.detach() for t in parts(size, dtype))
+    x = torch.where(x > 0.5, x, 0.0)
+    rule, delay = DelayRule(size[5], "none", 1.0, size[6]), delay.round()
+    packed = select.pack(weight, delay, size[5])
+    ours = select.sequence(x, weight, delay, rule, packed)
+    expected = reference.delay_line(x, weight, delay, max_delay=size[5], tail=size[6])
+    assert torch.equal(ours, expected)
+    assert_close(ours, select.convolve(x, weight, delay, rule), dtype)
+
+
+def test_bits_do_not_depend_on_the_threads() -> None:
+    size = (40, 64, 40, 30, 2, 9, 3)  # large enough to be spread over all threads
+    x, weight, delay = (t.detach() for t in parts(size, torch.float32))
+    rule, delay = DelayRule(9, "none", 1.0, 3), delay.round()
+    packed = select.pack(weight, delay, 9)
+    whole = select.sequence(x, weight, delay, rule, packed)
+    single = [select.sequence(x[:, b : b + 1], weight, delay, rule, packed) for b in range(64)]
+    assert torch.equal(whole, torch.cat(single, 1))
