@@ -37,7 +37,7 @@ def energy(
 
     model, recipe, source = open_run(checkpoint, root=root)
     task = build_task(recipe, root=root)
-    inputs = first_batch(recipe, source, samples)
+    inputs = first_batch(task, source, samples)
     comparison = hw.compare(model, inputs, convention=convention, **task.counting)
     document = {"checkpoint": str(checkpoint), **json.loads(comparison.to_json())}
     if out is not None:

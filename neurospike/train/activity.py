@@ -15,7 +15,15 @@ import torch
 from torch import Tensor, nn
 
 from neurospike import hw
-from neurospike.nn import SparseConv3d, SparseInverseConv3d, Stateful, SubmanifoldConv3d
+from neurospike.hw.operations import Synapses
+from neurospike.hw.registry import find_rule
+from neurospike.nn import (
+    RecurrentDelay,
+    SparseConv3d,
+    SparseInverseConv3d,
+    Stateful,
+    SubmanifoldConv3d,
+)
 from neurospike.sparse import VoxelTensor
 from neurospike.train.sections import ActivityPart
 
@@ -59,9 +67,9 @@ class ActivityLoss:
     Cost
     ----
     A sum over each layer's spikes. Pricing synops counts the network's operations once, with
-    ``hw.count`` on the first batch, to learn which layers spikes reach and how far they fan out;
-    sparse convolutions are counted exactly in every batch, from their kernel maps. Operations on
-    the network's own input are left out: no weight changes them.
+    ``hw.count`` on the first batch, to learn which layers spikes reach and how far they fan out.
+    Sparse convolutions are counted exactly, from their kernel maps; dense ones as if they had no
+    border. Operations on the network's own input are left out: no weight changes them.
 
     Examples
     --------
@@ -177,18 +185,22 @@ def _emits(layer: nn.Module) -> bool:
 
 
 def _fan_outs(model: nn.Module, inputs: Any, **counting: Any) -> dict[str, float]:
-    """Operations per input spike of every layer that spikes reach, by name."""
-    sums: dict[str, float] = {}
+    """Synapses of one input spike, for every layer of synapses that spikes reach, by name."""
+    found: dict[str, float] = {}
     with ExitStack() as hooks:
         for name, layer in model.named_modules():
 
-            def add(layer: nn.Module, x: Any, y: Any, name: str = name) -> None:
-                values = y if _emits(layer) else x[0] if x else None
-                values = values.features if isinstance(values, VoxelTensor) else values
-                if isinstance(values, Tensor):
-                    sums[name] = sums.get(name, 0.0) + float(values.detach().sum())
+            def ask(layer: nn.Module, x: Any, y: Any, name: str = name) -> None:
+                if isinstance(layer, RecurrentDelay):
+                    found[name] = float(layer.features)
+                    return
+                rule = find_rule(layer)
+                said = rule(hw.Call(layer, x, {}, y, spikes=True)) if rule and x else None
+                if isinstance(said, Synapses):
+                    found[name] = said.fan_out
 
-            hooks.callback(layer.register_forward_hook(add).remove)
-        counts = hw.count(model, inputs, **counting)
-    reached = {row.name: row.synops * counts.batch_size for row in counts.layers if row.synops}
-    return {name: total / sums[name] for name, total in reached.items() if sums.get(name)}
+            hooks.callback(layer.register_forward_hook(ask).remove)
+        rows = hw.count(model, inputs, **counting).layers
+    # By where a tensor came from, not by its values: an untrained network may not fire at all.
+    reached = {row.name for row in rows if row.input == "spikes"}
+    return {name: fan_out for name, fan_out in found.items() if name in reached}

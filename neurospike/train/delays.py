@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import lightning
+import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
 from neurospike.errors import ArgumentError
@@ -99,6 +101,16 @@ def delay_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
         name: parameter
         for name, parameter in model.named_parameters()
         if name.rpartition(".")[2].endswith("delay") and parameter.requires_grad
+    }
+
+
+def all_delays(model: nn.Module) -> dict[str, NDArray[np.float32]]:
+    """Copies of all delays in steps, learnt or not, by the place and kind of their layer."""
+    return {
+        f"{place} {type(model.get_submodule(place)).__name__}": parameter.detach().numpy().copy()
+        for name, parameter in model.named_parameters()
+        for place, _, own in [name.rpartition(".")]
+        if own.endswith("delay")
     }
 
 

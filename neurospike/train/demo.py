@@ -20,6 +20,7 @@ from neurospike.files import check_writable_folder, write_atomically
 from neurospike.train.evaluation import evaluate, first_batch, open_run
 from neurospike.train.recipe import Recipe, load_recipe
 from neurospike.train.run import FitResult, fit
+from neurospike.train.tasks import build_task
 
 Say = Callable[[str], None]
 Figures = list[tuple[str, Path]]
@@ -69,7 +70,7 @@ def run_demo(
     tested = evaluate(trained.checkpoint)
     say("3/4  counting operations, layer by layer, beside the ANN twin")
     model, recipe, source = open_run(trained.checkpoint)
-    voxels = first_batch(recipe, source, 16)
+    voxels = first_batch(build_task(recipe), source, 16)
     comparison = hw.compare(model, voxels)
     say("4/4  drawing")
     figures = draw(folder, model, voxels, source.classes, comparison)

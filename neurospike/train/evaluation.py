@@ -14,8 +14,8 @@ from neurospike.errors import DataError
 from neurospike.train.delays import deployed
 from neurospike.train.module import predict
 from neurospike.train.recipe import Recipe, parse_recipe
-from neurospike.train.samples import Source, build_loader, build_source
-from neurospike.train.tasks import build_task
+from neurospike.train.samples import First, Source, build_loader, build_source
+from neurospike.train.tasks import Task, build_task
 
 Mode = Literal["integer", "unary"]
 
@@ -110,10 +110,9 @@ def open_run(
     return model, recipe, source
 
 
-def first_batch(recipe: Recipe, source: Source, samples: int, *, seed: int = 0) -> Any:
+def first_batch(task: Task, source: Source, samples: int, *, seed: int = 0) -> Any:
     """The first samples of a split as a network takes them, transformed as in a test."""
-    task = build_task(recipe)
-    prepared = task.samples(source, augmented=False, seed=seed)
+    prepared = task.samples(First(source, samples), augmented=False, seed=seed)
     batch = next(iter(build_loader(prepared, samples, collate=task.collate)))
     return task.encode(batch)
 

@@ -39,6 +39,8 @@ def apply_frontend(source: Source, part: SequencePart, folder: Path) -> Source:
     """
     if part.frontend == "cochlea":
         return CochleaEvents(source, part, folder)
+    if part.frontend == "mel":
+        return MelFrames(source, part)
     return source
 
 
@@ -162,7 +164,7 @@ class CochleaEvents:
         return [store.clips[key] for key in keys], labels
 
     def _code(self, sample: Sample, key: str) -> Clip:
-        rate = int(sample["sample_rate"])
+        wave, rate = _wave_of(sample)
         if rate not in self._cochleas:
             try:
                 self._cochleas[rate] = encoders.Cochlea(
@@ -172,8 +174,41 @@ class CochleaEvents:
                 raise ArgumentError(f"recipe.sequence.options: {error}.") from error
         cochlea = self._cochleas[rate]
         draws = (int(key[:15], 16) + cochlea.seed) % 2**63
-        times_s, units = cochlea(sample["wave"], seed=draws)
+        times_s, units = cochlea(wave, seed=draws)
         return times_s.astype(np.float32), units.astype(np.uint16)
+
+
+class MelFrames:
+    """A data set of waves as energies of ``encoders.Mel``, worked out when they are asked for.
+
+    Shape
+    -----
+    sample: frames float32 (n, channels), logarithms above the floor so that silence is 0; label
+    """
+
+    def __init__(self, source: Source, part: SequencePart) -> None:
+        self.classes = source.classes
+        self._source = source
+        self._part = part
+        self._mels: dict[int, encoders.Mel] = {}
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __getitem__(self, index: int) -> Sample:
+        sample = self._source[index]
+        wave, rate = _wave_of(sample)
+        if rate not in self._mels:
+            self._mels[rate] = self._build(rate)
+        mel = self._mels[rate]
+        return {"frames": mel(wave) - np.float32(np.log(mel.floor)), "label": sample["label"]}
+
+    def _build(self, rate: int) -> encoders.Mel:
+        part = self._part
+        try:
+            return encoders.Mel(part.channels, sample_rate=rate, hop_ms=part.dt_ms, **part.options)
+        except TypeError as error:
+            raise ArgumentError(f"recipe.sequence.options: {error}.") from error
 
 
 def _settings_key(part: SequencePart) -> str:
@@ -183,14 +218,19 @@ def _settings_key(part: SequencePart) -> str:
     ).hexdigest()[:12]
 
 
-def _clip_key(sample: Sample) -> str:
+def _wave_of(sample: Sample) -> tuple[NDArray[np.float32], int]:
     if "wave" not in sample:
         raise ArgumentError(
             "recipe.sequence.frontend: 'cochlea' and 'mel' take data sets of waves; got one of "
             f"{', '.join(sorted(sample))}. Use 'events'."
         )
-    found = hashlib.sha1(str(int(sample["sample_rate"])).encode(), usedforsecurity=False)
-    found.update(np.ascontiguousarray(sample["wave"], np.float32).tobytes())
+    return np.ascontiguousarray(sample["wave"], np.float32), int(sample["sample_rate"])
+
+
+def _clip_key(sample: Sample) -> str:
+    wave, rate = _wave_of(sample)
+    found = hashlib.sha1(str(rate).encode(), usedforsecurity=False)
+    found.update(wave.tobytes())
     return found.hexdigest()
 
 

@@ -18,7 +18,9 @@ from neurospike import models
 from neurospike.errors import ArgumentError, DataError
 from neurospike.files import check_writable_folder, write_atomically
 from neurospike.train.callbacks import BEST, LAST, RESUME, RunFolder
-from neurospike.train.delays import ClampDelays, SigmaSchedule, delay_layers, deployed
+from neurospike.train.delays import ClampDelays, SigmaSchedule, all_delays, delay_layers, deployed
+from neurospike.train.evaluation import first_batch
+from neurospike.train.figures import draw_run
 from neurospike.train.module import Classify, predict
 from neurospike.train.recipe import Recipe
 from neurospike.train.samples import Source, build_loader, build_source
@@ -97,6 +99,7 @@ def fit(
     test = build_source(recipe.data, "test", root=root, seed=seed)
     task = build_task(recipe, root=root)
     model = build_model(recipe, task, train)
+    delays_before = all_delays(model)
     check_writable_folder(out)  # not before the data is there: a refusal leaves nothing behind
     write_atomically(out / "recipe.json", recipe.model_dump_json(indent=1))
     folder = RunFolder(out, recipe, _describer(recipe, train, seed=seed, root=root))
@@ -134,6 +137,8 @@ def fit(
         checkpoint=str(out / BEST),
     )
     write_atomically(out / "result.json", json.dumps(asdict(result), indent=1))
+    best = deployed(models.load(out / BEST), recipe)
+    draw_run(out, recipe, best, first_batch(task, test, 1, seed=seed), delays_before)
     return result
 
 

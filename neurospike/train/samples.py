@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -41,6 +42,22 @@ class Source(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> Sample: ...
+
+
+class First:
+    """The first samples of a data set; a front end then codes no more than these."""
+
+    def __init__(self, source: Source, count: int) -> None:
+        self.classes = source.classes
+        self.units_total = getattr(source, "units_total", 0)
+        self._source = source
+        self._count = min(count, len(source))
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> Sample:
+        return self._source[index]
 
 
 class Samples(Protocol):
@@ -88,8 +105,11 @@ def build_source(
 
 def cache_folder(root: str | Path | None) -> Path:
     """Where work on a data set is kept: beside the data, or at home where that is read-only."""
-    if root is not None and os.access(root, os.W_OK):
-        return Path(root) / ".neurospike"
+    if root is not None and Path(root).is_dir():
+        # A superuser may write anything, and leaves alone what is marked as not to be written.
+        marked = Path(root).stat().st_mode & stat.S_IWUSR
+        if marked and os.access(root, os.W_OK):
+            return Path(root) / ".neurospike"
     return Path.home() / ".cache" / "neurospike"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neurospike.datasets import transforms
+from neurospike.encoders import bin_events
 from neurospike.train.augment import Events, augment_events, augment_frames, gain
 from neurospike.train.frontends import input_channels
 from neurospike.train.samples import Batch, Key, Sample, Source
@@ -49,6 +51,7 @@ class SequenceSamples:
         self.seed = seed
         self._late = self._all = 0
         self.channels = input_channels(source, part)
+        self._last_unit = self.channels * part.group - 1
 
     def __len__(self) -> int:
         return len(self.source)
@@ -68,22 +71,35 @@ class SequenceSamples:
 
     def _bins(self, sample: Sample, rng: np.random.Generator) -> NDArray[np.float32]:
         part = self.part
-        times = np.asarray(sample["times_s"], np.float32) * np.float32(1e3 / part.dt_ms)
-        # The middle of a unit, so that a place and its unit stay one under rounding.
-        places = (np.asarray(sample["units"], np.float32) + np.float32(0.5)) / np.float32(
-            part.group
+        times_s, units = sample["times_s"], sample["units"]
+        if self.augment is not None and self.augment != _STILL:
+            times_s, units = self._augmented(times_s, units, self.augment, rng)
+        counts, late = bin_events(
+            times_s,
+            units,
+            units_total=self.channels * part.group,
+            dt_ms=part.dt_ms,
+            steps=part.steps,
+            group=part.group,
+            count_late=True,
         )
-        events = Events(times, places, self.channels)
-        if self.augment is not None:
-            events = augment_events(events, self.augment, rng)
-        return self._binned(events)
+        self._count(len(times_s), len(times_s) - late)
+        return counts
 
-    def _binned(self, events: Events) -> NDArray[np.float32]:
-        kept = events.keep(events.times < self.part.steps)
-        self._count(len(events.times), len(kept.times))
-        cells = kept.times.astype(np.int64) * self.channels + kept.places.astype(np.int64)
-        counts = np.bincount(cells, minlength=self.part.steps * self.channels)
-        return counts.astype(np.float32).reshape(self.part.steps, self.channels)
+    def _augmented(
+        self,
+        times_s: NDArray[Any],
+        units: NDArray[Any],
+        augment: AugmentSequencePart,
+        rng: np.random.Generator,
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        step_s, group = np.float32(self.part.dt_ms / 1e3), np.float32(self.part.group)
+        # The middle of a unit, so that a place and its unit stay one under rounding.
+        places = (units.astype(np.float32) + np.float32(0.5)) / group
+        events = Events(times_s.astype(np.float32) / step_s, places, self.channels)
+        events = augment_events(events, augment, rng)
+        units = np.minimum((events.places * group).astype(np.int64), self._last_unit)
+        return events.times * step_s, units
 
     def _frames(self, sample: Sample, rng: np.random.Generator) -> NDArray[np.float32]:
         frames, steps = sample["frames"], self.part.steps

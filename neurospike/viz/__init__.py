@@ -1,9 +1,20 @@
 """Figures and pages from plain arrays; matplotlib is imported when the first one is drawn."""
 
 from neurospike.viz.curves import loss_curves
+from neurospike.viz.delays import delay_histograms, sigma_curve
 from neurospike.viz.energy import energy_bars
+from neurospike.viz.layers import layer_rasters
 from neurospike.viz.page import html_report
 from neurospike.viz.raster import spike_raster
 from neurospike.viz.voxels import voxel_view
 
-__all__ = ["energy_bars", "html_report", "loss_curves", "spike_raster", "voxel_view"]
+__all__ = [
+    "delay_histograms",
+    "energy_bars",
+    "html_report",
+    "layer_rasters",
+    "loss_curves",
+    "sigma_curve",
+    "spike_raster",
+    "voxel_view",
+]
