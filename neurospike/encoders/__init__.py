@@ -2,6 +2,7 @@
 
 from neurospike.encoders.binning import bin_events
 from neurospike.encoders.cochlea import Cochlea, CochleaStream
+from neurospike.encoders.conditioning import condition_speech
 from neurospike.encoders.delta import decode_delta, delta
 from neurospike.encoders.encode import EncodeReport, encode_points
 from neurospike.encoders.identity import DecodedVoxels, decode_identity, identity_coding
@@ -23,6 +24,7 @@ __all__ = [
     "Voxelization",
     "Voxelizer",
     "bin_events",
+    "condition_speech",
     "decode_delta",
     "decode_identity",
     "decode_latency",
