@@ -8,10 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from neurospike.errors import ArgumentError
-from neurospike.functional.delays import Spread
 from neurospike.nn.delay_linear import DelayLinear
 
-_SPREADS: dict[str, Spread] = {"gauss": "gaussian", "max": "triangle", "v1": "none", "v0": "none"}
+_SPREADS: dict[str, Any] = {"gauss": "gaussian", "max": "triangle", "v1": "none", "v0": "none"}
 _FLOORS = {"gauss": 0.27, "max": 1.0}
 """What DCLS adds to the magnitude of SIG, in steps."""
 
