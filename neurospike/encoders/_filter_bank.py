@@ -111,16 +111,17 @@ class FilterBank:
         bins = torch.arange(grid.block) % grid.source_block
         spectrum = torch.fft.fft(torch.from_numpy(wave).to(torch.complex64))[bins]
         low = spectrum[: self._low.shape[1]]
-        high = spectrum[-self._high.shape[1] :].flip(0).conj().resolve_conj()
-        half = grid.block // 2 + 1
-        product = torch.zeros(min(self.GROUP, self.channels), half, dtype=torch.complex64)
+        half = grid.block // 2
+        folded = self._high.shape[1]  # bins above the middle, mirrored to end just below it
+        high = spectrum[half + 1 : half + 1 + folded].flip(0).conj().resolve_conj()
+        product = torch.zeros(min(self.GROUP, self.channels), half + 1, dtype=torch.complex64)
         answer = torch.empty(len(product), grid.block)
         for first in range(0, self.channels, self.GROUP):
             last = min(first + self.GROUP, self.channels)
             part = product[: last - first]
             torch.mul(self._low[first:last], low, out=part[:, : low.shape[0]])
-            if self._high.shape[1]:
-                part[:, 1 : 1 + high.shape[0]].addcmul_(self._high[first:last], high)
+            if folded:
+                part[:, half - folded : half].addcmul_(self._high[first:last], high)
             torch.fft.irfft(part, n=grid.block, out=answer[: last - first])
             yield first, answer[: last - first]
 

@@ -15,8 +15,6 @@ __all__ = ["bin_events"]
 
 _log = logging.getLogger(__name__)
 
-_SNAP = 1e-9  # of a bin: 0.29 s is 29 bins of 10 ms, though 28.999999999999996 in binary
-
 
 @overload
 def bin_events(
@@ -57,9 +55,10 @@ def bin_events(
     """Count the events of each group of units in bins that are fixed in time.
 
     Bin k holds ``k * dt_ms <= 1000 * t < (k + 1) * dt_ms``, counted from time zero and not from
-    the first event; a time within 1e-9 of a bin below an edge is taken to lie on it. Several
-    events in a bin add up. Events may come in any order. Those at or after ``steps * dt_ms`` are
-    dropped, and how many is logged, or returned with ``count_late``.
+    the first event; a time that its own type cannot tell from an edge lies on it, as 0.29 s does,
+    which is 28.999999999999996 bins of 10 ms in binary. Several events in a bin add up, and they
+    may come in any order. Those at or after ``steps * dt_ms`` are dropped, and how many is logged,
+    or returned with ``count_late``.
 
     Parameters
     ----------
@@ -113,9 +112,7 @@ def bin_events(
             f"bin_events.times_s: must be 0 or more; got {times.min()}. Shift the clip to start "
             "at 0."
         )
-    places = times * (1000.0 / dt_ms)
-    nearest = np.rint(places)
-    places = np.where(np.abs(places - nearest) <= _SNAP, nearest, np.floor(places))
+    places = _bins(times * (1000.0 / dt_ms), real("bin_events", "times_s", times_s).dtype)
     kept = places < steps
     columns = units_total // group
     at = places[kept].astype(np.int64) * columns + channels[kept] // group
@@ -134,8 +131,18 @@ def bin_events(
     return frames
 
 
+def _bins(places: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[np.float64]:
+    """Whole bins below; what ``dtype`` rounds to the same number as an edge lies on the edge."""
+    own = float(np.finfo(dtype).eps) if dtype.kind == "f" else 0.0
+    reach = places * max(0.5 * own, 2.0 * float(np.finfo(np.float64).eps))
+    nearest = np.rint(places)
+    return np.where(np.abs(places - nearest) <= reach, nearest, np.floor(places))
+
+
 def _units(units: Values, units_total: int) -> NDArray[np.int64]:
     array = real("bin_events", "units", units)
+    if array.dtype.kind == "f":
+        array = finite("bin_events", "units", array)
     channels = array.astype(np.int64) if array.size else np.zeros(array.shape, np.int64)
     if array.dtype.kind == "f" and array.size and not (channels == array).all():
         raise ArgumentError("bin_events.units: must be whole numbers; got fractions.")

@@ -80,7 +80,7 @@ def first_draws(generators: NDArray[np.uint64]) -> NDArray[np.float64]:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _hair_cells(
+def hair_cells(
     velocity: Any, tile: int, start: int, count: int, rate_hz: float, pools: Any, hazard: Any
 ) -> None:
     """Meddis' hair cells, Euler, into the hazard of a firing per sample and fibre.
@@ -131,7 +131,7 @@ def _series(p: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _bushy_cell(
+def bushy_cell(
     hazard: Any,
     lane: int,
     channel: int,
@@ -222,10 +222,10 @@ def nerve(
             found[first + lane] = 0
         for start in range(0, samples, CHUNK):
             count = min(CHUNK, samples - start)
-            _hair_cells(velocity, tile, begin + start, count, rate_hz, pools, hazard)
+            hair_cells(velocity, tile, begin + start, count, rate_hz, pools, hazard)
             for lane in range(lanes):
                 channel = first + lane
-                found[channel] = _bushy_cell(
+                found[channel] = bushy_cell(
                     hazard,
                     lane,
                     channel,

@@ -19,11 +19,11 @@ def membrane(wave: Floats, sample_rate: float, place: Floats, *, answers: int = 
 
     The converter keeps N // 2 + 1 frequencies of N samples and transforms as many back, so that
     its time step is a little less than two samples; that is the default for ``answers``. With
-    N // 2 the step is two samples.
+    N // 2 the step is two samples. It rounds half of an odd rate down to whole Hz; not so here.
     """
     n = len(wave)
     answers = answers or n // 2 + 1
-    frequency = np.linspace(1.0, sample_rate // 2, n // 2 + 1)[:answers]
+    frequency = np.linspace(1.0, sample_rate / 2, n // 2 + 1)[:answers]
     spectrum = np.fft.fft(wave)[:answers]
     return np.fft.ifft(model.transfer(place, frequency) * spectrum).real
 
