@@ -18,6 +18,7 @@ def _neurons() -> None:
     import torch
 
     from neurospike.functional.adaptive import AdaptiveRule
+    from neurospike.functional.cuba import CubaRule
     from neurospike.functional.neurons import LIFRule
     from neurospike.kernels.neurons import select
 
@@ -30,6 +31,8 @@ def _neurons() -> None:
         gains = torch.ones(4, 3, dtype=dtype, requires_grad=True)
         rows = x.reshape(2, -1, 3)
         select.adaptive(rows, None, gains, AdaptiveRule())[0].sum().backward()  # type: ignore[no-untyped-call]
+        keep = torch.full((2,), 0.5, dtype=dtype, requires_grad=True)
+        select.cuba(x, None, keep, CubaRule())[0].sum().backward()  # type: ignore[no-untyped-call]
 
 
 def _sparse() -> None:

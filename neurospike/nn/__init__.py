@@ -2,6 +2,7 @@
 
 from neurospike.nn.adlif import AdLIF
 from neurospike.nn.container import SpikingSequential
+from neurospike.nn.cubalif import CubaLIF
 from neurospike.nn.delay_linear import DelayLinear
 from neurospike.nn.ilif import ILIF
 from neurospike.nn.lif import LIF
@@ -19,6 +20,7 @@ __all__ = [
     "ILIF",
     "LIF",
     "AdLIF",
+    "CubaLIF",
     "DelayLinear",
     "LeakyReadout",
     "RecurrentDelay",

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from neurospike.errors import ArgumentError
 
 
-def check_tau(owner: str, tau: float, *, learnable: bool) -> float:
+def check_tau(owner: str, tau: float, *, learnable: bool, name: str = "tau") -> float:
     """Return tau, in time steps; raise unless it is 1 or more, and above 1 where it is learnt."""
     tau = float(tau)
     if not tau >= 1 or (learnable and not 1 < tau < math.inf):
         rule = "must be above 1 and finite where it is learnt" if learnable else "must be 1 or more"
         raise ArgumentError(
-            f"{owner}.tau: {rule}, in time steps; got {tau}. For a time constant in "
+            f"{owner}.{name}: {rule}, in time steps; got {tau}. For a time constant in "
             "milliseconds divide by the length of a step."
         )
     return tau

@@ -18,6 +18,7 @@ from neurospike.kernels.buffers import DTYPES, empty
 from neurospike.kernels.neurons import adaptive_numba as kernels
 from neurospike.kernels.neurons.autograd import Array, Grads, _gradient, _rows
 from neurospike.kernels.neurons.numba import chunk_columns, launch
+from neurospike.kernels.neurons.states import stacked, unstack
 
 
 class Adaptive(torch.autograd.Function):
@@ -34,13 +35,13 @@ class Adaptive(torch.autograd.Function):
         ctx.save_for_backward(x, gains, *states)
         ctx.rule = rule
         real = DTYPES[x.dtype]
-        end = _stacked(last, x, rule)
+        end = stacked(last, x, rule.states)
         launch(
-            kernels.adaptive_forward, _rows(x), _chunk(x), _rows(s), _stacked(states, x, rule),
-            end, _gains(gains, x), real(rule.threshold),
+            kernels.adaptive_forward, _rows(x), _chunk(x), _rows(s),
+            stacked(states, x, rule.states), end, _gains(gains, x), real(rule.threshold),
             rule.discretisation == "euler", rule.reset == "soft",
         )  # fmt: skip
-        _unstack(end, last)
+        unstack(end, last)
         return (s, *last)
 
     @staticmethod
@@ -58,16 +59,16 @@ class Adaptive(torch.autograd.Function):
         gx = empty(x.shape, x)
         wanted = any(ctx.needs_input_grad[3:])
         first = [empty(state.shape, x) for state in states] if wanted else []
-        gbegin = _stacked(first, x, rule)
+        gbegin = stacked(first, x, rule.states)
         columns = math.prod(x.shape[1:]) if ctx.needs_input_grad[1] else 0
         shares = np.empty((4, columns), real)
         launch(
-            kernels.adaptive_backward, _rows(x), chunk, g, g_t, g_n, _stacked(gend, x, rule),
-            _stacked(states, x, rule), _rows(gx), gbegin, shares, _gains(gains, x),
+            kernels.adaptive_backward, _rows(x), chunk, g, g_t, g_n, stacked(gend, x, rule.states),
+            stacked(states, x, rule.states), _rows(gx), gbegin, shares, _gains(gains, x),
             real(rule.threshold), real(rule.surrogate.alpha), rule.discretisation == "euler",
             rule.reset == "soft", rule.detach_reset, rule.surrogate.code,
         )  # fmt: skip
-        _unstack(gbegin, first)
+        unstack(gbegin, first)
         ggains = _summed(shares, gains) if ctx.needs_input_grad[1] else None
         return gx, ggains, None, *(first if wanted else [None] * len(states))
 
@@ -80,20 +81,6 @@ def _chunk(x: Tensor) -> int:
 def _gains(gains: Tensor, x: Tensor) -> Array:
     array: Array = gains.detach().to(x.dtype).contiguous().numpy()
     return array
-
-
-def _stacked(states: Any, x: Tensor, rule: AdaptiveRule) -> Array:
-    """The states as rows of one array (k, N), a copy; (k, 0) where there are none."""
-    real = DTYPES[x.dtype]
-    if not states:
-        return np.empty((rule.states, 0), real)
-    rows = [state.detach().contiguous().numpy().reshape(-1) for state in states]
-    return np.stack(rows).astype(real, copy=False)
-
-
-def _unstack(rows: Array, states: Any) -> None:
-    for row, state in zip(rows, states, strict=False):
-        state.numpy().reshape(-1)[:] = row
 
 
 def _summed(shares: Array, gains: Tensor) -> Tensor:

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from neurospike.errors import ArgumentError, BackendUnavailableError
 from neurospike.functional.adaptive import AdaptiveRule
+from neurospike.functional.cuba import CubaRule
 from neurospike.functional.neurons import LIFRule
 from neurospike.functional.surrogate import Surrogate
-from neurospike.kernels.neurons import adaptive_reference, reference
+from neurospike.kernels.neurons import adaptive_reference, cuba_reference, reference
 
 Backend = Literal["auto", "numba", "reference", "triton"]
 
@@ -96,6 +97,30 @@ def adaptive(
         return fused[0], fused[1:] if states else None
     first = states or (x.new_zeros(x.shape[1:]),) * rule.states
     s, last = adaptive_reference.adaptive(x, first, gains.to(x.dtype), rule)
+    return s, last if states else None
+
+
+def cuba(
+    x: Tensor,
+    states: tuple[Tensor, ...] | None,
+    keep: Tensor,
+    rule: CubaRule,
+    *,
+    backend: Backend = "auto",
+) -> tuple[Tensor, tuple[Tensor, ...] | None]:
+    """x (T, ...), states (i, v) or None for rest -> spikes, and the last states if given.
+
+    ``keep`` (2,) is what current and membrane keep from step to step, of x's dtype.
+    """
+    if _fused(backend, _obstacle(x, rule.surrogate)):
+        from neurospike.kernels.neurons import cuba_autograd
+
+        fused: tuple[Tensor, ...] = cuba_autograd.Cuba.apply(  # type: ignore[no-untyped-call]
+            x, keep, rule, *(states or ())
+        )
+        return fused[0], fused[1:] if states else None
+    i, v = states or (x.new_zeros(x.shape[1:]),) * 2
+    s, last = cuba_reference.cuba(x, (i, v), keep, rule)
     return s, last if states else None
 
 

@@ -1,0 +1,26 @@
+"""States of several tensors as the rows of one array, which is how kernels take them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch import Tensor
+
+from neurospike.kernels.buffers import DTYPES
+from neurospike.kernels.neurons.autograd import Array
+
+
+def stacked(states: Sequence[Tensor], x: Tensor, count: int) -> Array:
+    """The states as rows of one array (count, N) of x's dtype, a copy; (count, 0) for none."""
+    real = DTYPES[x.dtype]
+    if not states:
+        return np.empty((count, 0), real)
+    rows = [state.detach().contiguous().numpy().reshape(-1) for state in states]
+    return np.stack(rows).astype(real, copy=False)
+
+
+def unstack(rows: Array, states: Sequence[Tensor]) -> None:
+    """Write the rows back into contiguous tensors, as many as there are."""
+    for row, state in zip(rows, states, strict=False):
+        state.numpy().reshape(-1)[:] = row
