@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from neurospike.cli import encode_audio
 from neurospike.cli.common import numbers, print_json, say
 from neurospike.errors import ArgumentError, DataError
 
@@ -16,25 +17,50 @@ if TYPE_CHECKING:
 
 
 def encode(
-    file: Annotated[Path, typer.Argument(help="A scan: float32 rows x, y, z, intensity (.bin).")],
-    out: Annotated[Path, typer.Option(help="The .svc file to write.")],
-    voxel_size: Annotated[str, typer.Option(help="Metres: one edge, or x,y,z.")] = "0.05",
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A scan: float32 rows x, y, z, intensity (.bin); or sound (.wav, .flac, .ogg)."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The .svc file to write, or .h5 for sound.")],
+    voxel_size: Annotated[str, typer.Option(help="Scan. Metres: one edge, or x,y,z.")] = "0.05",
     point_range: Annotated[
-        str | None, typer.Option("--range", help="Metres: x0,y0,z0,x1,y1,z1 [everything].")
+        str | None, typer.Option("--range", help="Scan. Metres: x0,y0,z0,x1,y1,z1 [everything].")
     ] = None,
     checkpoint: Annotated[
-        Path | None, typer.Option("--ckpt", help="Code with this network's stem [identity coding].")
+        Path | None,
+        typer.Option("--ckpt", help="Scan. Code with this network's stem [identity coding]."),
     ] = None,
     max_spikes: Annotated[
-        int, typer.Option(help="Largest spike value of the identity coding.")
+        int, typer.Option(help="Scan. Largest spike value of the identity coding.")
     ] = 4,
-    columns: Annotated[int, typer.Option(help="Columns of the scan, x, y, z first.")] = 4,
+    columns: Annotated[int, typer.Option(help="Scan. Its columns, x, y, z first.")] = 4,
+    channels: Annotated[int, typer.Option(help="Sound. Places along the cochlea.")] = 700,
+    seed: Annotated[int, typer.Option(help="Sound. Of the nerve fibres' draws.")] = 0,
+    label: Annotated[int, typer.Option(help="Sound. The class to write beside the clip.")] = 0,
+    picture: Annotated[
+        Path | None, typer.Option("--figure", help="Sound. Draw its spikes into this .png.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Turn a scan into spikes on voxels and store them in an .svc file.
+    """Turn a scan into spikes on voxels (.svc), or sound into those of a cochlea (.h5, as SHD).
 
     Example: neurospike encode scan.bin --voxel-size 0.05,0.05,0.1 --out scan.svc
+
+    Example: neurospike encode speech.wav --out speech.h5
     """
+    if encode_audio.is_sound(file, out):
+        encode_audio.encode_sound(
+            file,
+            out,
+            channels=channels,
+            seed=seed,
+            label=label,
+            picture=picture,
+            as_json=as_json,
+        )
+        return
     edges = numbers("--voxel-size", voxel_size, (1, 3))
     limits = None if point_range is None else numbers("--range", point_range, (6,))
     if out.suffix != ".svc":

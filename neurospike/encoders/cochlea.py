@@ -109,6 +109,10 @@ class Cochlea:
         stream = self.stream(gain=gain, seed=seed)
         return _joined(stream.push(sound), stream.flush())
 
+    def prepare(self) -> None:
+        """Compute or read the tables and compile the kernels now rather than at the first wave."""
+        self(np.zeros(1, np.float32), gain=0.0)
+
     def gain_of(self, wave: Wave) -> float:
         """The factor that brings a clip to the model's level; 1 for silence."""
         from neurospike.kernels.audio import model
