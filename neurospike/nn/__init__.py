@@ -3,6 +3,7 @@
 from neurospike.nn.adlif import AdLIF
 from neurospike.nn.container import SpikingSequential
 from neurospike.nn.cubalif import CubaLIF
+from neurospike.nn.delay_conv import DelayConv1d, DelayConv2d
 from neurospike.nn.delay_linear import DelayLinear
 from neurospike.nn.ilif import ILIF
 from neurospike.nn.lif import LIF
@@ -21,6 +22,8 @@ __all__ = [
     "LIF",
     "AdLIF",
     "CubaLIF",
+    "DelayConv1d",
+    "DelayConv2d",
     "DelayLinear",
     "LeakyReadout",
     "RecurrentDelay",

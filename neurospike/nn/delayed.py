@@ -59,18 +59,22 @@ class Delayed(Stateful):
         self.rounded.fill_(True)
         return self
 
+    def settled(self) -> Tensor:
+        """The delays, checked; without a gradient where rounded."""
+        self.check_delays()
+        if not bool(self.rounded):
+            return self.delay
+        delay = self.delay.detach()
+        if not bool((delay == delay.round()).all()):
+            raise ArgumentError(
+                f"{self._name}.delay: delays must be whole numbers after round_delays_(); they "
+                "were changed since. Call round_delays_() again."
+            )
+        return delay
+
     def shares(self) -> Tensor:
         """Share of every step of the line in a delay: (max_delay, ...), of ``delay``'s shape."""
-        self.check_delays()
-        delay: Tensor = self.delay
-        if bool(self.rounded):
-            delay = delay.detach()
-            if not bool((delay == delay.round()).all()):
-                raise ArgumentError(
-                    f"{self._name}.delay: delays must be whole numbers after round_delays_(); they "
-                    "were changed since. Call round_delays_() again."
-                )
-        return spread_delays(delay - self.first_delay, self.rule())
+        return spread_delays(self.settled() - self.first_delay, self.rule())
 
     def rule(self, tail: int = 0) -> DelayRule:
         """How delays act now."""
@@ -90,8 +94,8 @@ class Delayed(Stateful):
                 f"got {least:.6g}..{most:.6g}. Call clamp_delays_() after each optimiser step."
             )
 
-    def _spread_repr(self) -> list[str]:
-        parts = [] if self.spread == "triangle" else [f"spread={self.spread!r}"]
+    def _spread_repr(self, usual: Spread) -> list[str]:
+        parts = [] if self.spread == usual else [f"spread={self.spread!r}"]
         if bool(self.rounded):
             return [*parts, "rounded"]
         return parts if self.spread == "none" else [*parts, f"sigma={float(self.sigma):.4g}"]

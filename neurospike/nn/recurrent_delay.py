@@ -160,7 +160,7 @@ class RecurrentDelay(Delayed):
         """What the representation shows: sizes, and what differs from the defaults."""
         parts = [f"{self.features}, max_delay={self.max_delay}"]
         parts += [] if self.per == "axon" else [f"per={self.per!r}"]
-        return ", ".join([*parts, *self._spread_repr()])
+        return ", ".join([*parts, *self._spread_repr("triangle")])
 
     def _run(self, x: Tensor, pending: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
         if getattr(self.neuron, "mode", "integer") == "unary":
