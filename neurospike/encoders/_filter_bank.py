@@ -95,7 +95,7 @@ def _well_factored(n: int) -> bool:
 class FilterBank:
     """The membrane at some places for waves of one rate."""
 
-    GROUP = 128  # channels at once: their spectra and answers stay in the cache
+    GROUP = 352  # channels at once: few rounds of threads, and buffers of some MB
 
     def __init__(self, channels: int, sample_rate: int) -> None:
         self.grid = Grid.of(sample_rate)
