@@ -137,17 +137,15 @@ class DelayConvNd(Delayed):
         A row holds what the kernel meets at one position, channel by channel.
         """
         steps, batch, channels = x.shape[:3]
-        flat = x.reshape(-1, channels, *(1,) * (2 - self.axes), *x.shape[3:])
-        one = (1,) * (2 - self.axes)
-        none = (0,) * (2 - self.axes)
-        found = F.unfold(
-            flat,
-            (*one, *self.kernel_size),
-            dilation=(*one, *self.dilation),
-            padding=(*none, *self.padding),
-            stride=(*one, *self.stride),
-        )
-        return found.transpose(1, 2).reshape(steps, batch * found.shape[2], found.shape[1])
+        found = F.pad(x, [pad for edge in reversed(self.padding) for pad in (edge, edge)])
+        for axis in range(self.axes):
+            d, k = self.dilation[axis], self.kernel_size[axis]
+            found = found.unfold(3 + axis, d * (k - 1) + 1, self.stride[axis])[..., ::d]
+        space = range(3, 3 + self.axes)
+        offsets = range(3 + self.axes, 3 + 2 * self.axes)
+        rows = found.permute(0, 1, *space, 2, *offsets)
+        positions = math.prod(rows.shape[2 : 2 + self.axes])
+        return rows.reshape(steps, batch * positions, channels * math.prod(self.kernel_size))
 
     def synapses(self, group: int, delay: Tensor) -> tuple[Tensor, Tensor]:
         """Weights (out, windows' columns, taps) of a group, and delays that broadcast to them."""
