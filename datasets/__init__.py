@@ -30,8 +30,10 @@ from neurospike.datasets.modelnet import ModelNet
 from neurospike.datasets.occupancy import OccupancyVoxels
 from neurospike.datasets.off import read_off
 from neurospike.datasets.solids import Solids
+from neurospike.datasets.speech_commands import SpeechCommands
 from neurospike.datasets.spikes_h5 import write_spikes
 from neurospike.datasets.spiking_heidelberg import SHD, SSC
+from neurospike.datasets.spoken_tones import SpokenTones
 from neurospike.datasets.waves import read_wave
 
 __all__ = [
@@ -42,6 +44,8 @@ __all__ = [
     "ModelNet",
     "OccupancyVoxels",
     "Solids",
+    "SpeechCommands",
+    "SpokenTones",
     "checksums",
     "collate_points",
     "read_off",
