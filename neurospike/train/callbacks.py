@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+import numpy as np
+import torch
 from torch import nn
 
 from neurospike import models
@@ -24,6 +26,17 @@ RESUME = "resume.ckpt"
 BEST = "best.safetensors"
 LAST = "last.safetensors"
 HISTORY = "history.json"
+
+
+class StepSeed(lightning.Callback):
+    """Seed torch by seed and step, so that dropout draws alike in a resumed run."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_batch_start(self, trainer: Any, *_rest: Any) -> None:
+        words = np.random.SeedSequence([self.seed, trainer.global_step]).generate_state(1)
+        torch.manual_seed(int(words[0]))
 
 
 class RunFolder(lightning.Callback):

@@ -69,13 +69,15 @@ class Classify(lightning.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         optimizer = build_optimizer(self.model, self.recipe.optimizer)
-        interval = self.recipe.schedule.interval
+        part, epochs = self.recipe.schedule, self.recipe.training.epochs
         steps = int(self.trainer.estimated_stepping_batches)
-        total = steps if interval == "step" else self.recipe.training.epochs
-        schedule = build_schedule(optimizer, self.recipe.schedule, total_steps=total)
+        # With an epoch's last step: Lightning moves schedules "by epoch" only after the resume
+        # point has been written, so that a resumed run would be an epoch behind.
+        every = steps // epochs if part.interval == "epoch" else 1
+        schedule = build_schedule(optimizer, part, total_steps=steps // every)
         return {
             "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": interval},
+            "lr_scheduler": {"scheduler": schedule, "interval": "step", "frequency": every},
         }
 
     def _log(self, stage: str, loss: Tensor, scores: Tensor, label: Tensor) -> None:

@@ -17,7 +17,7 @@ from torch import nn
 from neurospike import models
 from neurospike.errors import ArgumentError, DataError
 from neurospike.files import check_writable_folder, write_atomically
-from neurospike.train.callbacks import BEST, LAST, RESUME, RunFolder
+from neurospike.train.callbacks import BEST, LAST, RESUME, RunFolder, StepSeed
 from neurospike.train.delays import ClampDelays, SigmaSchedule, all_delays, delay_layers, deployed
 from neurospike.train.evaluation import first_batch
 from neurospike.train.figures import draw_run
@@ -103,7 +103,7 @@ def fit(
     check_writable_folder(out)  # not before the data is there: a refusal leaves nothing behind
     write_atomically(out / "recipe.json", recipe.model_dump_json(indent=1))
     folder = RunFolder(out, recipe, _describer(recipe, train, seed=seed, root=root))
-    own = [*delay_callbacks(model, recipe), folder, *(callbacks or [])]
+    own = [StepSeed(seed), *delay_callbacks(model, recipe), folder, *(callbacks or [])]
     trainer = build_trainer(recipe, out, callbacks=own, progress=progress)
     batches = recipe.training.batch_size
     began = time.perf_counter()

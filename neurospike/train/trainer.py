@@ -64,7 +64,6 @@ def quiet_lightning() -> Iterator[None]:
             ".*Checkpoint directory.*",
             ".*Experiment logs directory.*",
             ".*The number of training batches.*",
-            ".*scheduler is using .interval.: .epoch.*",
             r".*isinstance\(treespec.*",
         ):
             warnings.filterwarnings("ignore", message=message)
