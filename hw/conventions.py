@@ -41,7 +41,9 @@ class Convention:
         if self.keeps_additions:
             return operations
         acs = operations.synops  # the convention's own word for an event's work
-        return replace(operations, acs=acs, synops=0.0, updates=0.0)
+        return replace(
+            operations, acs=acs, synops=0.0, updates=0.0, delay_writes=0.0, delay_reads=0.0
+        )
 
 
 def _exact(layer: Synapses, place: Place) -> Operations:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from neurospike.errors import ArgumentError
 from neurospike.hw import (
     rules_delays,
+    rules_recurrent_delays,
     rules_sequence,
     rules_spiking,
     rules_stateless,
@@ -27,7 +28,14 @@ from neurospike.sparse import VoxelTensor
 
 ConventionName = Literal["exact", "paper", "neurobench", "lemaire"]
 
-RULE_MODULES = (rules_delays, rules_sequence, rules_spiking, rules_stateless, rules_weights)
+RULE_MODULES = (
+    rules_delays,
+    rules_recurrent_delays,
+    rules_sequence,
+    rules_spiking,
+    rules_stateless,
+    rules_weights,
+)
 """Importing them registers their rules."""
 
 

@@ -62,10 +62,16 @@ def arrivals(layer: spiking.DelayLinear, exists: Tensor, *, steps: int, length: 
     delay = layer.delay.detach()
     if layer.per != "synapse":
         delay = delay[None] if layer.per == "axon" else delay[:, None]
-    late = delay.round().long().expand(layer.weight.shape)
-    by_delay = torch.zeros(layer.max_delay, layer.in_features, dtype=torch.float64)
-    for d in range(layer.max_delay):
+    late = delay.expand(layer.weight.shape)
+    return reach(late, exists, layer.max_delay, steps=steps, length=length)
+
+
+def reach(late: Tensor, exists: Tensor, max_delay: int, *, steps: int, length: int) -> Tensor:
+    """``arrivals`` of synapses (out, in, taps) that are ``late`` and that exist."""
+    late = late.round().long()
+    by_delay = torch.zeros(max_delay, late.shape[1], dtype=torch.float64)
+    for d in range(max_delay):
         by_delay[d] = (exists & (late == d)).sum((0, 2))
     within = by_delay.cumsum(0)
     longest = length - 1 - torch.arange(steps)
-    return within[longest.clamp(max=layer.max_delay - 1)]
+    return within[longest.clamp(max=max_delay - 1)]

@@ -108,8 +108,16 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
             call = Call(layer, args, kwargs, result, spikes, before.trail, self._biased(layer))
             found = rule(call)
             operations = self._judged(found)
+            sends = isinstance(found, Operations) and found.emits == "spikes"
             values = found.values if isinstance(found, Synapses) else next(tensors_in(first), None)
-            self.ledger.add(path, type(layer).__name__, operations, spikes=spikes, values=values)
+            self.ledger.add(
+                path,
+                type(layer).__name__,
+                operations,
+                spikes=spikes or sends,
+                values=next(tensors_in(result)) if sends else values,
+                sends=sends,
+            )
         self.origins.mark(result, _after(found, operations, before))
         return out
 
