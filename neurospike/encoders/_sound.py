@@ -21,7 +21,8 @@ def mono(owner: str, wave: Any) -> NDArray[np.float32]:
             f"{owner}.wave: must be samples in one dimension; got shape {array.shape}. Mix "
             "several channels down to one."
         )
-    sound: NDArray[np.float32] = array.astype(np.float32)
+    with np.errstate(over="ignore"):
+        sound: NDArray[np.float32] = array.astype(np.float32)
     bad = int((~np.isfinite(sound)).sum())
     if bad:
         raise ArgumentError(

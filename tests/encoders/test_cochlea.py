@@ -110,6 +110,8 @@ def test_loudness_of_a_clip_makes_no_difference() -> None:
     cochlea = Cochlea(CHANNELS, sample_rate=8000)
     assert same(cochlea(chirp()), cochlea(chirp() * 2**-7))
     assert same(cochlea(chirp()), cochlea((chirp() * 1.0).astype(np.float64)))
+    assert len(cochlea(chirp() * np.float32(1e-38))[0]) > 50
+    assert len(cochlea((chirp() * 1e4).astype(np.int16))[0]) > 50
 
 
 @pytest.mark.parametrize("rate", [8000, 11_025, 16_000, 22_050, 24_000, 44_100])
@@ -226,6 +228,7 @@ def test_the_shortest_clips(samples: int) -> None:
         (np.zeros((2, 9)), "one dimension; got shape"),
         (np.array([0.0, np.nan]), "finite; got 1 NaN"),
         (np.array([np.inf, np.nan]), "finite; got 2 NaN"),
+        (np.array([1e300]), "finite; got 1 NaN"),
         (np.array(["a"]), "real numbers"),
         (np.zeros(3, complex), "real numbers"),
     ],

@@ -37,9 +37,8 @@ _B = np.float32(model.PERMEABILITY_B)
 _ZERO = np.float32(0.0)
 _ONE = np.float32(1.0)
 _LIMIT = np.float32(model.POOL_LIMIT)
-_FIBRES = model.FIBRES
 
-# Rows of the numbers that a call hands in, one value per model constant and time step.
+# Columns of the state arrays.
 FREE, CLEFT, STORE = range(3)
 V, SYNAPSE, BUDGET = range(3)
 WAIT, READY = range(2)
