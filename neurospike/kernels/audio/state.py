@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurospike.errors import StateError
 from neurospike.kernels.audio import model, numba
 
 Arrays = NDArray[Any]
@@ -48,6 +49,10 @@ class Nerve:
         ``velocity`` is (C, any) float32, contiguous; ``samples`` of it are heard from ``begin``.
         """
         channels = len(velocity)
+        if channels != len(self.generators):
+            raise StateError(
+                f"Nerve: state has {len(self.generators)} channels, velocity has {channels}."
+            )
         room = samples // math.ceil(model.BUSHY_REFRACTORY_S * self.rate_hz) + 2
         events = np.empty((channels, room), np.int64)
         found = np.empty(channels, np.int64)

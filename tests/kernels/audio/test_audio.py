@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from neurospike.errors import StateError
 from neurospike.kernels.audio import model, numba, reference
 from neurospike.kernels.audio.state import Nerve
 
@@ -152,6 +153,11 @@ def test_channels_neither_share_draws_nor_depend_on_their_neighbours() -> None:
     few, rows = hear_all(Nerve.at_rest(range(18, 20), RATE_HZ, seed=1), velocity[:2])
     assert few[rows == 0].tolist() == trains[18]
     assert few[rows == 1].tolist() == trains[19]
+
+
+def test_velocity_of_other_channels_is_refused() -> None:
+    with pytest.raises(StateError, match="state has 3 channels, velocity has 2"):
+        hear_all(Nerve.at_rest(range(3), RATE_HZ, seed=0), np.zeros((2, 5)))
 
 
 def test_fused_counts_match_the_coin_by_coin_oracle() -> None:
