@@ -21,7 +21,7 @@ are keywords everywhere. Your own data is any object with a length and such item
 if __name__ != "neurospike.datasets":  # a bare `datasets` would shadow Hugging Face's package
     raise ImportError("import this package as neurospike.datasets, not as datasets")
 
-from neurospike.datasets import checksums, transforms
+from neurospike.datasets import checksums, downloads, transforms
 from neurospike.datasets.collate import collate_points
 from neurospike.datasets.fsdd import FSDD
 from neurospike.datasets.kitti import KITTI, read_velodyne
@@ -48,6 +48,7 @@ __all__ = [
     "SpokenTones",
     "checksums",
     "collate_points",
+    "downloads",
     "read_off",
     "read_velodyne",
     "read_wave",

@@ -20,6 +20,8 @@ class Published:
 
 _TFG = "tensorflow/graphics, datasets/modelnet40/checksums/model_net40.txt"
 _LOADERS = "public PyTorch loaders of ModelNet40, which agree with one another"
+_HEIDELBERG = "tonic 1.7 and spikingjelly, which agree, for https://zenkelab.org/datasets/"
+_TFDS = "TensorFlow Datasets, audio/spoken_digit/checksums.tsv"
 
 PUBLISHED = {
     "ModelNet40.zip": Published(
@@ -35,6 +37,19 @@ PUBLISHED = {
     "ply_data_train4.h5": Published("md5", "dff38de489b2c41bfaeded86c2208984", _LOADERS),
     "ply_data_test0.h5": Published("md5", "e9732e6d83b09e79e9a7617df058adee", _LOADERS),
     "ply_data_test1.h5": Published("md5", "aba4b12a67c34391cc3c015a6f08ed4b", _LOADERS),
+    "shd_train.h5.zip": Published("md5", "f3252aeb598ac776c1b526422d90eecb", _HEIDELBERG),
+    "shd_test.h5.zip": Published("md5", "1503a5064faa34311c398fb0a1ed0a6f", _HEIDELBERG),
+    "ssc_train.h5.zip": Published("md5", "d102be95e7144fcc0553d1f45ba94170", _HEIDELBERG),
+    "ssc_valid.h5.zip": Published("md5", "b4eee3516a4a90dd0c71a6ac23a8ae43", _HEIDELBERG),
+    "ssc_test.h5.zip": Published("md5", "a35ff1e9cffdd02a20eb850c17c37748", _HEIDELBERG),
+    "speech_commands_v0.02.tar.gz": Published(
+        "sha256",
+        "af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58",
+        "torchaudio, datasets/speechcommands.py",
+    ),
+    "free-spoken-digit-dataset-1.0.9.tar.gz": Published(
+        "sha256", "8bc44cde129d505cbbb6b365c09f80c663f2aa77578afc634e6141a2f87100c0", _TFDS
+    ),
 }
 """By file name. ModelNet10.zip and modelnet40_normal_resampled.zip have none that we know of."""
 

@@ -128,7 +128,8 @@ class FSDD(Recordings):
 
 def _located(root: str | Path) -> Path:
     folder = existing_folder("FSDD", root, _WHERE)
-    unpacked = sorted(folder.glob("free-spoken-digit-dataset*/recordings"))
+    pattern = "free-spoken-digit-dataset*/recordings"
+    unpacked = [*sorted(folder.glob(pattern)), *sorted(folder.glob(f"fsdd/{pattern}"))]
     for candidate in (folder, folder / "recordings", folder / "fsdd", *unpacked):
         if any(_NAME.fullmatch(path.stem) for path in candidate.glob("*.wav")):
             return candidate

@@ -124,9 +124,10 @@ class SpeechCommands(Recordings):
 
 def _located(root: str | Path) -> Path:
     folder = existing_folder("SpeechCommands", root, _WHERE)
-    for candidate in (folder, *sorted(path for path in folder.iterdir() if path.is_dir())):
-        if (candidate / _LISTS["test"]).is_file():
-            return candidate
+    for pattern in ("", "*/", "speech-commands/*/"):
+        found = sorted(folder.glob(f"{pattern}{_LISTS['test']}"))
+        if found:
+            return found[0].parent
     raise DataError(f"SpeechCommands.root: {folder} does not hold {_LISTS['test']}; {_WHERE}")
 
 

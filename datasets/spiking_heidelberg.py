@@ -26,6 +26,14 @@ _log = logging.getLogger(__name__)
 
 _CHANNELS = 700
 
+PUBLISHED_CLIPS = {
+    "shd_train.h5": 8156,
+    "shd_test.h5": 2264,
+    "ssc_train.h5": 75466,
+    "ssc_valid.h5": 9981,
+    "ssc_test.h5": 20382,
+}
+
 
 class _SpikeClips(Samples):
     """Clips of a ``SpikeFile``; leaves choose the rows."""
@@ -62,6 +70,24 @@ class _SpikeClips(Samples):
         if self.speakers is not None:
             sample["speaker"] = int(self.speakers[index])
         return sample
+
+
+def verify_clips(owner: Literal["SHD", "SSC"], root: str | Path) -> dict[str, int]:
+    """Clips by published file, every one of them read, or DataError where any are missing."""
+    counts = {}
+    for name in PUBLISHED_CLIPS:
+        if not name.startswith(owner.lower()):
+            continue
+        file = SpikeFile(_located(owner, root, name))
+        if len(file) != PUBLISHED_CLIPS[name]:
+            raise DataError(
+                f"{owner}.verify: {file.path}: {PUBLISHED_CLIPS[name]} clips are published; "
+                f"got {len(file)}"
+            )
+        for row in range(len(file)):
+            file.read(row, units_total=_CHANNELS, sort=False)
+        counts[name] = len(file)
+    return counts
 
 
 class SHD(_SpikeClips):

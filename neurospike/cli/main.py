@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import typer
 
-from neurospike.cli import bench, demo, encode, energy, evaluate, train, warmup
+from neurospike.cli import bench, data, demo, encode, energy, evaluate, train, warmup
 from neurospike.errors import NeurospikeError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("energy")(energy.energy)
 app.command("encode")(encode.encode)
+app.add_typer(data.app)
 app.command("bench")(bench.bench)
 app.command("warmup")(warmup.warmup)
 
