@@ -1,4 +1,4 @@
-"""Bring a clip of speech to an even level and tilt, before a cochlea hears it."""
+"""Bring a clip of speech to an even tilt and level, before a cochlea hears it."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ def condition_speech(
     wave: NDArray[Any],
     sample_rate: int,
     *,
-    corner_hz: float = 134.0,
+    corner_hz: float | None = None,
     compression: float = 0.5,
     window_ms: float = 50.0,
     level: float = RMS_LEVEL,
 ) -> NDArray[np.float32]:
-    """Emphasise high frequencies, even out loud and quiet moments, set the level of the whole.
+    """Flatten the spectrum's tilt, even out loud and quiet moments, set the level of the whole.
 
     Vowels are tens of decibels louder than fricatives; at one gain for the clip, a cochlea hears
-    little else. This is an offline step: it sees the whole clip. Give what comes out to
-    ``Cochlea`` with ``gain=1.0``, which then neither levels nor windows.
+    little else. How steeply a spectrum falls also tells speakers and microphones apart, not
+    words. This is an offline step: it sees the whole clip. Give what comes out to ``Cochlea``
+    with ``gain=1.0``, which then neither levels nor windows.
 
     Parameters
     ----------
@@ -39,9 +40,10 @@ def condition_speech(
     sample_rate
         In Hz.
     corner_hz
-        y[t] = x[t] - exp(-2 pi corner_hz / sample_rate) * x[t - 1]: rising above this frequency;
-        134 Hz is the usual factor 0.9 at 8 kHz. 0 keeps differences only; infinite leaves the
-        wave as it is.
+        The tilt is taken off by y[t] = x[t] - a * x[t - 1]. None takes the clip's own a, which
+        leaves the least energy (linear prediction of order 1); a frequency fixes it at
+        exp(-2 pi corner_hz / sample_rate), so that 134 Hz is the usual 0.9 at 8 kHz, and infinity
+        leaves the wave as it is.
     compression
         y / (local level)^compression: 0 leaves differences in level as they are, 1 removes them.
     window_ms
@@ -65,7 +67,8 @@ def condition_speech(
 
     Source
     ------
-    Pre-emphasis as usual in speech recognition; the compression is this package's own choice.
+    Pre-emphasis and linear prediction as usual in speech processing (Makhoul, Proc. IEEE 1975);
+    the compression is this package's own choice.
 
     Examples
     --------
@@ -77,7 +80,7 @@ def condition_speech(
     """
     sound = _checked(wave, sample_rate, corner_hz, compression, window_ms, level)
     emphasised = sound.copy()
-    emphasised[1:] -= math.exp(-2 * math.pi * corner_hz / sample_rate) * sound[:-1]
+    emphasised[1:] -= _tilt(sound, sample_rate, corner_hz) * sound[:-1]
     loudness = _local_rms(emphasised, max(1, round(window_ms * sample_rate / 1000)))
     peak = float(loudness.max())
     if peak == 0.0:
@@ -85,6 +88,14 @@ def condition_speech(
     even = emphasised * ((loudness + FLOOR * peak) / peak) ** -compression
     even *= level / math.sqrt(float(np.mean(even**2)))
     return even.astype(np.float32)
+
+
+def _tilt(sound: NDArray[np.float64], sample_rate: int, corner_hz: float | None) -> float:
+    """The factor a of the first difference."""
+    if corner_hz is not None:
+        return math.exp(-2 * math.pi * corner_hz / sample_rate)
+    energy = float(sound @ sound)
+    return float(sound[:-1] @ sound[1:]) / energy if energy else 0.0
 
 
 def _local_rms(sound: NDArray[np.float64], width: int) -> NDArray[np.float64]:
@@ -99,7 +110,7 @@ def _local_rms(sound: NDArray[np.float64], width: int) -> NDArray[np.float64]:
 def _checked(
     wave: NDArray[Any],
     sample_rate: int,
-    corner_hz: float,
+    corner_hz: float | None,
     compression: float,
     window_ms: float,
     level: float,
@@ -114,8 +125,8 @@ def _checked(
     for name, value in (("sample_rate", sample_rate), ("window_ms", window_ms), ("level", level)):
         if not 0 < value < math.inf:
             raise ArgumentError(f"{owner}.{name}: must be above 0 and finite; got {value}.")
-    if not corner_hz >= 0:
-        raise ArgumentError(f"{owner}.corner_hz: must be 0 or more; got {corner_hz}.")
+    if corner_hz is not None and not corner_hz >= 0:
+        raise ArgumentError(f"{owner}.corner_hz: must be None, or 0 or more; got {corner_hz}.")
     if not 0 <= compression <= 1:
         raise ArgumentError(f"{owner}.compression: must lie in 0..1; got {compression}.")
     return sound

@@ -10,7 +10,6 @@ from torch.nn import functional as F
 
 from neurospike import nn as spiking
 from neurospike.errors import ArgumentError
-from neurospike.functional.surrogate import ATan
 from neurospike.models.registry import register
 from neurospike.nn import LIF, DelayLinear, LeakyReadout, SequenceDropout, SpikingSequential
 
@@ -18,7 +17,7 @@ Task = Literal["shd", "ssc", "gsc"]
 Delays = Literal["learnt", "fixed", "none"]
 NeuronName = Literal["lif", "adlif"]
 
-_SURROGATE = ATan(alpha=5.0)
+_SURROGATE = spiking.surrogate.ATan(alpha=5.0)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Layers: neurons, sparse convolutions, norms, containers."""
 
+from neurospike.functional import surrogate
 from neurospike.nn.adlif import AdLIF
 from neurospike.nn.container import SpikingSequential
 from neurospike.nn.cubalif import CubaLIF
@@ -39,4 +40,5 @@ __all__ = [
     "ToDense",
     "UnarySpikes",
     "spike_mode",
+    "surrogate",
 ]
