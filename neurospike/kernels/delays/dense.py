@@ -10,7 +10,6 @@ from torch.autograd.function import once_differentiable
 
 from neurospike.functional.delays import DelayRule
 from neurospike.kernels.delays import shifts, spectra, spread
-from neurospike.kernels.delays.spectrum import best_block
 
 Gradients = tuple[Tensor | None, Tensor | None, Tensor | None]
 
@@ -55,9 +54,9 @@ def backward(
 
 
 def _way(x: Tensor, weight: Tensor, rule: DelayRule) -> Any:
-    """Products of spectra where they take fewer multiplications than one product a shift."""
-    steps, (outs, ins) = x.shape[0], weight.shape[:2]
+    """Products of spectra where they take less work than one product a shift."""
+    steps, batch, ins = x.shape
     if x.numel() == 0 or rule.max_delay == 1:
         return shifts
-    _, cost = best_block(steps, rule.max_delay, ins, outs)
-    return spectra if cost < rule.max_delay * steps * ins * outs else shifts
+    one_a_shift = rule.max_delay * steps * batch * ins * len(weight)
+    return spectra if spectra.cost(x, rule.max_delay, len(weight)) < one_a_shift else shifts

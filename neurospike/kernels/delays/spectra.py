@@ -1,57 +1,153 @@
-"""Convolution along time as products of spectra, one block of input steps after another."""
+"""Convolution along time as products of spectra, a block of steps and a part of the batch a time.
+
+Spectra are (R, B, features), one small matrix product a row. A block of input steps reaches as
+many output steps and those of the kernel's length; blocks add up.
+"""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from neurospike.kernels.delays.spectrum import best_block, transforms
+from neurospike.kernels.buffers import DTYPES, empty
+from neurospike.kernels.delays.spectrum import block_steps, products, smooth, transforms
+
+PART_BYTES = 32 << 20
+"""Memory that the spectra of one part of the batch may take."""
+
+TRANSFORM = 28
+"""Multiplications that cost as much as taking one number through a transform."""
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """Steps ``first`` to ``last`` of samples ``low`` to ``high``."""
+
+    first: int
+    last: int
+    low: int
+    high: int
+
+
+class _Way:
+    """Transforms of one length, in the cache of a CPU or as matrices."""
+
+    def __init__(self, x: Tensor, taps: int, outs: int) -> None:
+        self.T, self.B, ins = x.shape
+        self.block = block_steps(self.T, taps)
+        self.taps = taps
+        self.length = smooth(self.block + taps - 1)
+        self.rows = products(self.length)
+        self.in_cache = x.device.type == "cpu" and x.dtype in DTYPES
+        self.matrices = transforms(self.length, x.dtype, x.device)
+        sample = self.rows * max(ins, outs) * x.element_size()
+        parts = max(1, math.ceil(self.B * sample / PART_BYTES))
+        self.part = -(-self.B // parts)
+
+    def cuts(self) -> Iterator[_Cut]:
+        for low in range(0, self.B, self.part):
+            high = min(low + self.part, self.B)
+            for first in range(0, self.T, self.block):
+                yield _Cut(first, min(first + self.block, self.T), low, high)
+
+    def empty(self, samples: int, features: int, like: Tensor) -> Tensor:
+        """Room for spectra (R, samples, features)."""
+        shape = (self.rows, samples, features)
+        return empty(shape, like) if self.in_cache else like.new_empty(shape)
+
+    def kernel(self, kernel: Tensor) -> Tensor:
+        """(L, out, in) -> (R, out, in)."""
+        spectra = self.empty(*kernel.shape[1:], kernel)
+        flat = spectra.reshape(self.rows, -1)
+        torch.mm(self.matrices.forth_k[:, : self.taps], kernel.reshape(self.taps, -1), out=flat)
+        return spectra
+
+    def kernel_back(self, spectra: Tensor) -> Tensor:
+        """The transpose of ``kernel``: (R, out, in) -> (L, out, in)."""
+        flat = self.matrices.forth_k[:, : self.taps].T @ spectra.reshape(self.rows, -1)
+        return flat.reshape(self.taps, *spectra.shape[1:])
+
+    def forth(self, x: Tensor, cut: _Cut, *, gradient: bool) -> Tensor:
+        """Inputs (T, B, in), or gradients of outputs, -> (R, samples, features)."""
+        last = cut.last + self.taps - 1 if gradient else cut.last
+        part = x[cut.first : last]
+        features = x.shape[2]
+        spectra = self.empty(cut.high - cut.low, features, x)
+        flat = spectra.reshape(self.rows, -1)
+        if self.in_cache:
+            from neurospike.kernels.delays import fourier
+
+            mix = fourier.OUTPUT_GRADIENT if gradient else fourier.INPUT
+            columns = part.reshape(len(part), -1)
+            fourier.forth(columns, cut.low * features, mix, self.length, flat)
+        else:
+            forth = self.matrices.back.T if gradient else self.matrices.forth_x
+            columns = part[:, cut.low : cut.high].reshape(len(part), -1)
+            torch.mm(forth[:, : len(part)], columns, out=flat)
+        return spectra
+
+    def back(self, spectra: Tensor, cut: _Cut, y: Tensor, *, gradient: bool) -> None:
+        """Spectra added to outputs (T', B, out), or to gradients of inputs."""
+        last = cut.last if gradient else cut.last + self.taps - 1
+        part = y[cut.first : last]
+        features = y.shape[2]
+        if self.in_cache:
+            from neurospike.kernels.delays import fourier
+
+            mix = fourier.INPUT_GRADIENT if gradient else fourier.OUTPUT
+            columns = part.reshape(len(part), -1)
+            flat = spectra.reshape(self.rows, -1)
+            fourier.back(flat, mix, self.length, cut.low * features, columns, add=True)
+        else:
+            back = self.matrices.forth_x.T if gradient else self.matrices.back
+            steps = back[: len(part)] @ spectra.reshape(self.rows, -1)
+            part[:, cut.low : cut.high] += steps.reshape(len(part), -1, features)
+
+
+def cost(x: Tensor, taps: int, outs: int) -> float:
+    """Multiplications of one pass, for the choice of a way."""
+    T, B, ins = x.shape
+    block = block_steps(T, taps)
+    rows = products(smooth(block + taps - 1))
+    blocks = math.ceil(T / block) if block else 0
+    products_ = blocks * B * rows * (ins * outs + TRANSFORM * (ins + outs))
+    return float(products_ + rows * taps * ins * outs)
 
 
 def forward(x: Tensor, kernel: Tensor, tail: int) -> Tensor:
     """(T, B, in), (L, out, in) -> (T + tail, B, out)."""
-    T, B, ins = x.shape
-    L, outs, _ = kernel.shape
-    y = x.new_zeros(T + tail, B * outs)
-    block, _ = best_block(T, L, ins, outs)
-    for first in range(0, T, block):
-        part = x[first : first + block]
-        m = transforms(len(part), L, x.dtype, x.device)
-        spectrum = _spectrum(m.forth_k, kernel)
-        mixed = torch.bmm(_spectrum(m.forth_x, part), spectrum.mT)
-        reached = y[first : first + len(part) + L - 1]
-        reached.addmm_(m.back[: len(reached)], mixed.reshape(-1, B * outs))
-    return y.reshape(T + tail, B, outs)
+    outs = kernel.shape[1]
+    way = _Way(x, len(kernel), outs)
+    y = x.new_zeros(x.shape[0] + tail, x.shape[1], outs)
+    weights = way.kernel(kernel)
+    for cut in way.cuts():
+        mixed = way.empty(cut.high - cut.low, outs, x)
+        torch.bmm(way.forth(x, cut, gradient=False), weights.mT, out=mixed)
+        way.back(mixed, cut, y, gradient=False)
+    return y
 
 
 def backward(
     g: Tensor, x: Tensor, kernel: Tensor | None, *, taps: int, parameters: bool
 ) -> tuple[Tensor | None, Tensor | None]:
     """Gradients of x where a kernel is given, and of the kernel where ``parameters``."""
-    T, B, ins = x.shape
-    outs = g.shape[2]
-    gx = None if kernel is None else torch.empty_like(x)
-    gk = x.new_zeros(taps, outs * ins) if parameters else None
-    block, _ = best_block(T, taps, ins, outs)
-    for first in range(0, T, block):
-        part = x[first : first + block]
-        m = transforms(len(part), taps, x.dtype, x.device)
-        reached = g[first : first + len(part) + taps - 1]
-        mixed = _spectrum(m.back[: len(reached)].T, reached)
-        if gk is not None:
-            product = torch.bmm(mixed.mT, _spectrum(m.forth_x, part))
-            gk.addmm_(m.forth_k.T, product.reshape(-1, outs * ins))
-            del product
-        if gx is not None and kernel is not None:
-            product = torch.bmm(mixed, _spectrum(m.forth_k, kernel))
-            torch.mm(
-                m.forth_x.T,
-                product.reshape(-1, B * ins),
-                out=gx[first : first + block].reshape(-1, B * ins),
-            )
-    return gx, None if gk is None else gk.reshape(taps, outs, ins)
-
-
-def _spectrum(forth: Tensor, values: Tensor) -> Tensor:
-    """(R, n) and (n, a, b) -> (R, a, b)."""
-    return (forth @ values.reshape(len(values), -1)).reshape(-1, *values.shape[1:])
+    outs, ins = g.shape[2], x.shape[2]
+    way = _Way(x, taps, outs)
+    gx = None if kernel is None else torch.zeros_like(x)
+    weights = None if kernel is None else way.kernel(kernel)
+    gk: Tensor | None = None
+    for cut in way.cuts():
+        late = way.forth(g, cut, gradient=True)
+        if parameters:
+            early = way.forth(x, cut, gradient=False)
+            if gk is None:
+                gk = torch.bmm(late.mT, early, out=way.empty(outs, ins, x))
+            else:
+                gk.baddbmm_(late.mT, early)
+        if gx is not None and weights is not None:
+            way.back(torch.bmm(late, weights), cut, gx, gradient=True)
+    return gx, None if gk is None else way.kernel_back(gk)

@@ -5,15 +5,14 @@ frequency. Complex products take three real ones: with x = a + ib and K = c + id
 
     re = c (a + b) - b (c + d),    im = c (a + b) + a (d - c),
 
-and the sums in brackets are folded into the transforms, which are plain real matrices here: thin
-products with every column, faster than strided FFTs at these lengths, and differentiable by their
-transposes. Real frequencies take one product.
+and the sums in brackets are folded into the transforms. Real frequencies take one product. As
+matrices the transforms are products with every column, on any device; ``fourier`` does the same
+in the cache of a CPU.
 """
 
 from __future__ import annotations
 
 import functools
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,16 +23,16 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Transforms:
-    """Real matrices of one block of inputs: y = back @ ((forth_x @ x) * (forth_k @ K)).
+    """Real matrices of one length N: y = back @ ((forth_x @ x) * (forth_k @ K)).
+
+    Inputs, kernels and outputs that are shorter than N use as many columns, or rows of ``back``.
 
     Attributes
     ----------
-    forth_x
-        (R, m), of m input steps.
-    forth_k
-        (R, L), of the L steps of the kernel.
+    forth_x, forth_k
+        (R, N), of the input's steps and of the kernel's.
     back
-        (m + L - 1, R), to the output steps that the block reaches.
+        (N, R), to the output's steps.
     """
 
     forth_x: Tensor
@@ -42,24 +41,19 @@ class Transforms:
 
 
 @functools.lru_cache(maxsize=64)
-def transforms(block: int, taps: int, dtype: torch.dtype, device: torch.device) -> Transforms:
-    """The matrices for ``block`` input steps and a kernel of ``taps`` steps."""
-    length = block + taps - 1
-    frequencies = 2 * np.pi / length * np.arange(length // 2 + 1)[:, None]
-    x = np.exp(-1j * frequencies * np.arange(block))
-    k = np.exp(-1j * frequencies * np.arange(taps))
-    y = np.exp(1j * frequencies * np.arange(length)) / length
-    real = np.zeros(len(x), bool)
-    real[0] = True
-    real[-1] |= length % 2 == 0
-    y[~real] *= 2  # each stands for its conjugate too
-    complex_ = ~real
-    forth_x = [x.real[real], (x.real + x.imag)[complex_], x.real[complex_], x.imag[complex_]]
-    forth_k = [
-        k.real[real], k.real[complex_], (k.imag - k.real)[complex_], (k.real + k.imag)[complex_]
-    ]  # fmt: skip
-    # Re(z y) = re(z) re(y) - im(z) im(y), with z's parts from the three products.
-    back = [y.real[real], (y.real - y.imag)[complex_], -y.imag[complex_], -y.real[complex_]]
+def transforms(length: int, dtype: torch.dtype, device: torch.device) -> Transforms:
+    """The matrices for ``length`` steps, circular: long enough for input and kernel together."""
+    steps = np.arange(length)
+    angles = 2 * np.pi / length * np.arange(length // 2 + 1)[:, None] * steps
+    cos, sin = np.cos(angles), np.sin(angles)
+    own = np.zeros(len(angles), bool)  # real frequencies are their own conjugates
+    own[0] = True
+    own[-1] |= length % 2 == 0
+    c, s = cos[~own], sin[~own]  # transforms are c - is, of inputs and kernels alike
+    forth_x = [cos[own], c - s, c, -s]
+    forth_k = [cos[own], c, -s - c, c - s]
+    # Re(z (c + is)) = c re(z) - s im(z), with z's parts from the three products; its conjugate too.
+    back = [cos[own] / length, *((2 / length) * part for part in (c - s, -s, -c))]
 
     def matrix(parts: list[NDArray[np.float64]]) -> Tensor:
         return torch.from_numpy(np.concatenate(parts)).to(device, dtype)
@@ -67,25 +61,34 @@ def transforms(block: int, taps: int, dtype: torch.dtype, device: torch.device) 
     return Transforms(matrix(forth_x), matrix(forth_k), matrix(back).T.contiguous())
 
 
-def products(block: int, taps: int) -> int:
+def products(length: int) -> int:
     """R, the real products per pair of input and output."""
-    length = block + taps - 1
-    real = 1 + (length % 2 == 0) * (length > 1)
-    return real + 3 * (length // 2 + 1 - real)
+    own = 1 + (length % 2 == 0) * (length > 1)
+    return own + 3 * (length // 2 + 1 - own)
 
 
-def best_block(steps: int, taps: int, ins: int, outs: int) -> tuple[int, float]:
-    """Steps a block, and multiplications of the whole per sample, by counting them.
+def smooth(length: int) -> int:
+    """The next length that is a product of 2, 3 and 5, which fast transforms ask for."""
+    while factors(length) is None:
+        length += 1
+    return length
 
-    Long blocks need fewer products of spectra, short ones less work on transforms and memory.
+
+def factors(length: int) -> list[int] | None:
+    """The length as a product of 4, 2, 3 and 5, or None where it has another prime in it."""
+    found = []
+    for radix in (4, 2, 3, 5):
+        while length % radix == 0:
+            found.append(radix)
+            length //= radix
+    return found if length == 1 else None
+
+
+def block_steps(steps: int, taps: int) -> int:
+    """Input steps that go through one transform: all, unless the sequence is long.
+
+    Every block costs taps - 1 steps more than it holds, and the kernel's spectrum, which is as
+    long as the block, takes memory.
     """
-    best, least = steps, math.inf
-    for blocks in range(1, steps + 1):
-        block = -(-steps // blocks)
-        rows = products(block, taps)
-        cost = blocks * rows * (ins * outs + block * ins + (block + taps - 1) * outs)
-        if cost < least:
-            best, least = block, cost
-        elif cost > 2 * least:
-            break
-    return best, least
+    usual = max(128, 5 * (taps - 1))
+    return -(-steps // max(1, round(steps / usual)))

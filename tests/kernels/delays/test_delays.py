@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from neurospike.functional.delays import DelayRule
-from neurospike.kernels.delays import dense, reference, select, shifts, spectra
+from neurospike.kernels.delays import dense, fourier, reference, select, shifts, spectra, spectrum
 
 SIZES = [
     # T, B, in, out, taps, max_delay, tail
@@ -34,8 +34,8 @@ def assert_close(ours: Tensor, expected: Tensor, dtype: torch.dtype, scale: floa
     assert ours.shape == expected.shape
     if expected.numel():
         allowed = 1e-12 if dtype == torch.float64 else 1e-5
-        largest = max(float(expected.abs().max()), scale)
-        assert float((ours - expected).abs().max()) <= allowed * largest
+        largest = expected.abs().max().clamp(min=scale)
+        assert (ours - expected).abs().max() <= allowed * largest
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -69,6 +69,55 @@ def test_whole_delays_add_up_in_the_order_of_the_oracle(size, dtype) -> None:
     expected = reference.delay_line(x, weight, delay, max_delay=size[5], tail=size[6])
     assert torch.equal(ours, expected)
     assert_close(ours, select.convolve(x, weight, delay, rule), dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("length", "steps", "columns"), [
+    (1, 1, 3), (2, 1, 33), (3, 3, 17), (15, 10, 1), (16, 16, 256), (60, 41, 300), (125, 100, 65),
+])  # fmt: skip
+def test_transforms_in_the_cache_are_the_matrices(length, steps, columns, dtype) -> None:
+    g = torch.Generator().manual_seed(0)
+    m = spectrum.transforms(length, dtype, torch.device("cpu"))
+    rows, first = spectrum.products(length), 5
+    x = torch.randn(steps, columns + first, dtype=dtype, generator=g)
+    for mix, matrix in ((fourier.INPUT, m.forth_x), (fourier.OUTPUT_GRADIENT, m.back.T)):
+        spectra = torch.empty(rows, columns, dtype=dtype)
+        fourier.forth(x, first, mix, length, spectra)
+        assert_close(spectra, matrix[:, :steps] @ x[:, first:], dtype)
+    spectra = torch.randn(rows, columns, dtype=dtype, generator=g)
+    for mix, matrix in ((fourier.OUTPUT, m.back), (fourier.INPUT_GRADIENT, m.forth_x.T)):
+        for add in (False, True):
+            y = x.clone()
+            fourier.back(spectra, mix, length, first, y, add=add)
+            expected = matrix[:steps] @ spectra + (x[:, first:] if add else 0)
+            assert_close(y[:, first:], expected, dtype)
+            assert torch.equal(y[:, :first], x[:, :first])
+
+
+def test_products_of_spectra_on_other_devices_go_by_matrices(monkeypatch) -> None:
+    monkeypatch.setattr(spectra, "DTYPES", {})
+    x, weight, delay = parts(SIZES[3], torch.float64)
+    rule = DelayRule(25, "gaussian", 1.7, 12)
+    kernel = reference.kernel(weight, delay, rule).detach()
+    expected = reference.convolve(x, weight, delay, rule)
+    assert_close(spectra.forward(x.detach(), kernel, 12), expected, torch.float64)
+    g = torch.randn_like(expected)
+    gx, _ = spectra.backward(g, x.detach(), kernel, taps=25, parameters=True)
+    assert_close(gx, torch.autograd.grad(expected, x, g)[0], torch.float64)
+
+
+def test_long_sequences_and_large_batches_are_cut(monkeypatch) -> None:
+    monkeypatch.setattr(spectra, "PART_BYTES", 1 << 14)
+    x, weight, delay = parts((700, 5, 3, 4, 1, 9, 4), torch.float64)
+    rule = DelayRule(9, "gaussian", 1.7, 4)
+    expected = reference.convolve(x, weight, delay, rule)
+    g = torch.randn_like(expected)
+    kernel = reference.kernel(weight, delay, rule)
+    assert_close(spectra.forward(x.detach(), kernel.detach(), 4), expected, torch.float64)
+    gx, gk = spectra.backward(g, x.detach(), kernel.detach(), taps=9, parameters=True)
+    others = torch.autograd.grad(expected, (x, weight), g, retain_graph=True)
+    assert_close(gx, others[0], torch.float64)
+    assert_close(torch.autograd.grad(kernel, weight, gk)[0], others[1], torch.float64)
 
 
 def test_bits_do_not_depend_on_the_threads() -> None:
