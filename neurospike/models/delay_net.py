@@ -17,7 +17,9 @@ Task = Literal["shd", "ssc", "gsc"]
 Delays = Literal["learnt", "fixed", "none"]
 NeuronName = Literal["lif", "adlif"]
 
-_SURROGATE = spiking.surrogate.ATan(alpha=5.0)
+_ADLIF_DRIVE = 5.0
+"""Scale of the BatchNorm before adaptive neurons: their slow membranes average input away, and at
+scale 1 fire in one step of a thousand."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ def delay_net(
     neuron: NeuronName = "lif",
     recurrent_delay: int = 0,
     dropout: float | None = None,
+    tail: int | None = None,
+    surrogate_alpha: float = 5.0,
 ) -> SpikingSequential:
     """Hidden layers of delays, BatchNorm, neurons and dropout; a leaky readout that never fires.
 
@@ -73,8 +77,7 @@ def delay_net(
     in_features
         Channels of the input.
     max_delay
-        Delays a synapse can take, 0 to max_delay - 1 steps; a layer lengthens the sequence by
-        (max_delay - 1) // 2 steps.
+        Delays a synapse can take, 0 to max_delay - 1 steps.
     sigma
         Width of the spread before a schedule narrows it, in steps.
     delays
@@ -90,11 +93,16 @@ def delay_net(
         Largest learnt recurrent delay in steps; 0 for no recurrence.
     dropout
         Probability that a hidden unit is silenced, for the whole sequence.
+    tail
+        Steps by which each layer of synapses lengthens the sequence; (max_delay - 1) // 2, as
+        published, unless given.
+    surrogate_alpha
+        Steepness of the hidden neurons' surrogate gradient, ATan.
 
     Shape
     -----
     in:  (T, B, in_features), counts of events per bin, or real numbers
-    out: membranes (T', B, num_classes), T' = T + (layers + 1) * ((max_delay - 1) // 2)
+    out: membranes (T', B, num_classes), T' = T + (layers + 1) * tail
 
     Raises
     ------
@@ -123,21 +131,23 @@ def delay_net(
     decay = published.tau if tau is None else tau
     drop = published.dropout if dropout is None else dropout
     spread = published.sigma if sigma is None else sigma
+    lengthened = (reach - 1) // 2 if tail is None else tail
+    surrogate = spiking.surrogate.ATan(alpha=surrogate_alpha)
 
     def synapses(inputs: int, outputs: int) -> nn.Module:
         if delays == "none":
             linear = nn.Linear(inputs, outputs, bias=False)
             nn.init.kaiming_uniform_(linear.weight)
             return linear
-        layer = DelayLinear(inputs, outputs, reach, taps, tail=(reach - 1) // 2, sigma=spread)
+        layer = DelayLinear(inputs, outputs, reach, taps, tail=lengthened, sigma=spread)
         layer.delay.requires_grad_(delays == "learnt")
         return layer
 
     def neurons() -> nn.Module:
         inner = (
-            spiking.AdLIF(width, surrogate=_SURROGATE)
+            spiking.AdLIF(width, surrogate=surrogate)
             if neuron == "adlif"
-            else LIF(decay, surrogate=_SURROGATE, learnable_tau=learnable_tau)
+            else LIF(decay, surrogate=surrogate, learnable_tau=learnable_tau)
         )
         if not recurrent_delay:
             return inner
@@ -145,8 +155,11 @@ def delay_net(
 
     parts: list[nn.Module] = []
     for index in range(layers):
-        parts += [synapses(in_features if index == 0 else width, width), nn.BatchNorm1d(width)]
-        parts += [neurons(), SequenceDropout(drop)]
+        norm = nn.BatchNorm1d(width)
+        if neuron == "adlif":
+            nn.init.constant_(norm.weight, _ADLIF_DRIVE)
+        inputs = in_features if index == 0 else width
+        parts += [synapses(inputs, width), norm, neurons(), SequenceDropout(drop)]
     last = decay if readout_tau is None else readout_tau
     readout = LeakyReadout(last, learnable_tau=learnable_tau)
     return SpikingSequential(*parts, synapses(width, classes), readout)

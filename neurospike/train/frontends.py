@@ -9,6 +9,7 @@ import logging
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -165,6 +166,15 @@ class CochleaEvents:
 
     def _code(self, sample: Sample, key: str) -> Clip:
         wave, rate = _wave_of(sample)
+        cochlea, condition = self._cochlea(rate), self._part.condition
+        draws = (int(key[:15], 16) + cochlea.seed) % 2**63
+        if condition is None:
+            times_s, units = cochlea(wave, seed=draws)
+        else:
+            times_s, units = cochlea(_conditioned(wave, rate, condition), gain=1.0, seed=draws)
+        return times_s.astype(np.float32), units.astype(np.uint16)
+
+    def _cochlea(self, rate: int) -> encoders.Cochlea:
         if rate not in self._cochleas:
             try:
                 self._cochleas[rate] = encoders.Cochlea(
@@ -172,10 +182,7 @@ class CochleaEvents:
                 )
             except TypeError as error:
                 raise ArgumentError(f"recipe.sequence.options: {error}.") from error
-        cochlea = self._cochleas[rate]
-        draws = (int(key[:15], 16) + cochlea.seed) % 2**63
-        times_s, units = cochlea(wave, seed=draws)
-        return times_s.astype(np.float32), units.astype(np.uint16)
+        return self._cochleas[rate]
 
 
 class MelFrames:
@@ -211,8 +218,22 @@ class MelFrames:
             raise ArgumentError(f"recipe.sequence.options: {error}.") from error
 
 
+def _conditioned(
+    wave: NDArray[np.float32], rate: int, condition: dict[str, Any]
+) -> NDArray[np.float32]:
+    try:
+        return encoders.condition_speech(wave, rate, **condition)
+    except TypeError as error:
+        raise ArgumentError(f"recipe.sequence.condition: {error}.") from error
+
+
 def _settings_key(part: SequencePart) -> str:
-    said = {"layout": _LAYOUT, "channels": part.channels, "options": part.options}
+    said = {
+        "layout": _LAYOUT,
+        "channels": part.channels,
+        "condition": part.condition,
+        "options": part.options,
+    }
     return hashlib.sha1(
         json.dumps(said, sort_keys=True).encode(), usedforsecurity=False
     ).hexdigest()[:12]

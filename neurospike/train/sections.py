@@ -75,8 +75,11 @@ class SequencePart(Part):
         Neighbouring units summed into one channel.
     channels
         Units of the cochlea, or mel bands; unused with "events".
+    condition
+        Keyword arguments of ``encoders.condition_speech``, which then stands in for the cochlea's
+        own level and window; left out, clips are heard as published.
     options
-        Keyword arguments of ``encoders.Cochlea`` or ``encoders.mel``.
+        Keyword arguments of ``encoders.Cochlea`` or ``encoders.Mel``.
     """
 
     frontend: Literal["events", "cochlea", "mel"] = "events"
@@ -84,6 +87,7 @@ class SequencePart(Part):
     steps: int = Field(ge=1)
     group: int = Field(default=1, ge=1)
     channels: int = Field(default=700, ge=1)
+    condition: dict[str, Any] | None = None
     options: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -228,12 +232,14 @@ class TrainingPart(Part):
     Attributes
     ----------
     loss
-        "cross_entropy" of logits (B, classes), or "softmax_sum" of membranes (T, B, classes).
+        Cross entropy of what: "cross_entropy", of logits (B, classes); of membranes
+        (T, B, classes) "softmax_sum", their softmax summed over time, as published for delay
+        nets, or "membrane_mean", their mean over time.
     """
 
     epochs: int = Field(ge=1)
     batch_size: int = Field(default=16, ge=1)
-    loss: Literal["cross_entropy", "softmax_sum"] = "cross_entropy"
+    loss: Literal["cross_entropy", "softmax_sum", "membrane_mean"] = "cross_entropy"
     label_smoothing: float = Share
     gradient_clip: float = Amount
     workers: int = Count

@@ -101,6 +101,8 @@ def class_scores(recipe: Recipe, outputs: Tensor) -> Tensor:
     """Outputs of a network (B, classes) or (T, B, classes) -> scores (B, classes)."""
     if recipe.training.loss == "softmax_sum":
         return models.delay_net_scores(outputs)
+    if recipe.training.loss == "membrane_mean":
+        return outputs.mean(0)
     return outputs
 
 
