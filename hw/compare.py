@@ -88,7 +88,8 @@ def compare(
     """Count a spiking network and its ANN twin on the same inputs.
 
     By the exact convention the twin's products are dense over what exists: every pair of a kernel
-    map, every input of a dense layer, zero or not.
+    map, every input of a dense layer, zero or not. Inputs that are events stay events for the
+    twin too, whose first layer then adds as the spiking network's does.
 
     Parameters
     ----------
