@@ -107,7 +107,7 @@ class EventStore:
         if not self.path.is_file():
             return {}
         try:
-            with np.load(self.path, allow_pickle=False) as file:
+            with open(self.path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
                 ends = np.cumsum(file["counts"])[:-1]
                 keys = [key.decode() for key in file["keys"]]
                 times, units = np.split(file["times_s"], ends), np.split(file["units"], ends)

@@ -74,6 +74,7 @@ class SequenceSamples:
         times_s, units = sample["times_s"], sample["units"]
         if self.augment is not None and self.augment != _STILL:
             times_s, units = self._augmented(times_s, units, self.augment, rng)
+        counts: NDArray[np.float32]
         counts, late = bin_events(
             times_s,
             units,
