@@ -24,11 +24,13 @@ from neurospike.nn import (
     Stateful,
     SubmanifoldConv3d,
 )
-from neurospike.sparse import VoxelTensor
 from neurospike.train.sections import ActivityPart
 
 _SPARSE = (SubmanifoldConv3d, SparseConv3d, SparseInverseConv3d)
 _MILLION = 1e6
+
+Spikes = Any
+"""A tensor, or a VoxelTensor."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ class ActivityLoss:
         return take
 
 
-def neuron_rates(spikes: Tensor | VoxelTensor) -> Tensor:
+def neuron_rates(spikes: Spikes) -> Tensor:
     """Mean spikes a step of each neuron, a spike of value v counting v.
 
     Shape
@@ -148,20 +150,20 @@ def neuron_rates(spikes: Tensor | VoxelTensor) -> Tensor:
     in:  (T, B, ...), or a VoxelTensor with features (N, C) or (T, N, C)
     out: (neurons,); channels are the neurons of voxels
     """
-    if isinstance(spikes, VoxelTensor):
-        features = spikes.features
-        if not features.shape[-2]:
-            return features.new_zeros(features.shape[-1])
-        return features.reshape(-1, features.shape[-1]).mean(0)
-    return spikes.flatten(0, 1).mean(0).flatten()
+    if isinstance(spikes, Tensor):
+        return spikes.flatten(0, 1).mean(0).flatten()
+    features: Tensor = spikes.features
+    if not features.shape[-2]:
+        return features.new_zeros(features.shape[-1])
+    return features.reshape(-1, features.shape[-1]).mean(0)
 
 
-def layer_synops(layer: nn.Module, spikes: Tensor | VoxelTensor, fan_out: float) -> Tensor:
+def layer_synops(layer: nn.Module, spikes: Spikes, fan_out: float) -> Tensor:
     """Synaptic operations that a layer's input spikes cause, as a scalar with a gradient."""
-    if isinstance(layer, _SPARSE) and isinstance(spikes, VoxelTensor):
+    values: Tensor = spikes if isinstance(spikes, Tensor) else spikes.features
+    if isinstance(layer, _SPARSE):
         reached = layer.kernel_map(spikes).fan_out()
-        return (spikes.features.sum(-1) * reached).sum() * layer.out_channels
-    values = spikes.features if isinstance(spikes, VoxelTensor) else spikes
+        return (values.sum(-1) * reached).sum() * layer.out_channels
     return values.sum() * fan_out
 
 
