@@ -12,6 +12,7 @@ def warmup() -> None:
     _sparse()
     _audio()
     _recurrent()
+    _delays()
 
 
 def _neurons() -> None:
@@ -81,3 +82,20 @@ def _recurrent() -> None:
                     weight=weight, share=share, whole=whole,
                 )  # fmt: skip
                 y.sum().backward()  # type: ignore[no-untyped-call]
+
+
+def _delays() -> None:
+    import torch
+
+    from neurospike.functional.delays import DelayRule
+    from neurospike.kernels.delays import select, spectra
+
+    for dtype in (torch.float32, torch.float64):
+        rule, weight = DelayRule(3, "none", tail=1), torch.ones(2, 2, 1, dtype=dtype)
+        kernel, x = torch.ones(3, 2, 2, dtype=dtype), torch.ones(4, 1, 2, dtype=dtype)
+        y = spectra.forward(x, kernel, 1)
+        spectra.backward(y, x, kernel, taps=3, parameters=True)
+        packed = select.pack(weight, weight, 3)
+        for batch in (1, 1 << 14):  # in the calling thread, and spread over all of them
+            select.sequence(x.expand(4, batch, 2), weight, weight, rule, packed)
+        select.arrive(x[0], torch.zeros(1, 3, 2, dtype=dtype), weight, weight, rule, packed)

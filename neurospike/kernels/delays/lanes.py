@@ -12,18 +12,13 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.extending import (
-    intrinsic,
-    models,
-    overload,
-    register_model,
-)
+from numba.extending import intrinsic, models, overload, register_model
 
 LANES = 16
 """Numbers in a row: one 512-bit register of float32; LLVM splits it where there is none."""
 
 
-class Lanes(types.Type):  # type: ignore[misc]
+class Lanes(types.Type):
     """LANES numbers of one real type."""
 
     def __init__(self, dtype: Any) -> None:
@@ -32,10 +27,10 @@ class Lanes(types.Type):  # type: ignore[misc]
 
 
 @register_model(Lanes)
-class _Model(models.PrimitiveModel):  # type: ignore[misc]
+class _Model(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
         real = ir.FloatType() if kind.dtype == types.float32 else ir.DoubleType()
-        super().__init__(manager, kind, ir.VectorType(real, LANES))
+        super().__init__(manager, kind, ir.VectorType(real, LANES))  # type: ignore[no-untyped-call]
 
 
 def _address(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
@@ -50,7 +45,7 @@ def _align(kind: Any) -> int:
 
 
 @intrinsic
-def load(_typing: Any, array: Any, index: Any) -> Any:
+def _load(_typing: Any, array: Any, index: Any) -> Any:
     """LANES numbers of a flat array, from ``index`` on."""
 
     def generate(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
@@ -62,7 +57,7 @@ def load(_typing: Any, array: Any, index: Any) -> Any:
 
 
 @intrinsic
-def store(_typing: Any, array: Any, index: Any, row: Any) -> Any:
+def _store(_typing: Any, array: Any, index: Any, row: Any) -> Any:
     """Write LANES numbers into a flat array, from ``index`` on."""
 
     def generate(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
@@ -74,7 +69,7 @@ def store(_typing: Any, array: Any, index: Any, row: Any) -> Any:
 
 
 @intrinsic
-def spread(_typing: Any, value: Any) -> Any:
+def _spread(_typing: Any, value: Any) -> Any:
     """One number in every lane."""
 
     def generate(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
@@ -86,6 +81,12 @@ def spread(_typing: Any, value: Any) -> Any:
         return builder.shuffle_vector(one, undefined, order)
 
     return Lanes(value)(value), generate
+
+
+# Untyped, for callers leave out the typing context.
+load: Any = _load
+store: Any = _store
+spread: Any = _spread
 
 
 def _operation(name: str) -> Any:
@@ -106,16 +107,16 @@ def _lanes(a: Any, b: Any) -> bool:
     return isinstance(a, Lanes) and a == b
 
 
-@overload(operator.add, inline="always")
+@overload(operator.add)
 def _overload_add(a, b):  # type: ignore[no-untyped-def]  # numba compares signatures
     return (lambda a, b: _add(a, b)) if _lanes(a, b) else None
 
 
-@overload(operator.sub, inline="always")
+@overload(operator.sub)
 def _overload_sub(a, b):  # type: ignore[no-untyped-def]  # numba compares signatures
     return (lambda a, b: _sub(a, b)) if _lanes(a, b) else None
 
 
-@overload(operator.mul, inline="always")
+@overload(operator.mul)
 def _overload_mul(a, b):  # type: ignore[no-untyped-def]  # numba compares signatures
     return (lambda a, b: _mul(a, b)) if _lanes(a, b) else None

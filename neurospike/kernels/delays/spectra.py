@@ -13,11 +13,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from neurospike.kernels.buffers import DTYPES, empty
+from neurospike.kernels.buffers import empty
 from neurospike.kernels.delays.spectrum import block_steps, products, smooth, transforms
 
 PART_BYTES = 32 << 20
 """Memory that the spectra of one part of the batch may take."""
+
+CACHED = torch.float32
+"""What is transformed in the cache."""
 
 TRANSFORM = 28
 """Multiplications that cost as much as taking one number through a transform."""
@@ -42,7 +45,8 @@ class _Way:
         self.taps = taps
         self.length = smooth(self.block + taps - 1)
         self.rows = products(self.length)
-        self.in_cache = x.device.type == "cpu" and x.dtype in DTYPES
+        # Double precision is for checks: matrices will do, and nothing needs to be compiled.
+        self.in_cache = x.device.type == "cpu" and x.dtype == CACHED
         self.matrices = transforms(self.length, x.dtype, x.device)
         sample = self.rows * max(ins, outs) * x.element_size()
         parts = max(1, math.ceil(self.B * sample / PART_BYTES))
@@ -61,7 +65,7 @@ class _Way:
 
     def kernel(self, kernel: Tensor) -> Tensor:
         """(L, out, in) -> (R, out, in)."""
-        spectra = self.empty(*kernel.shape[1:], kernel)
+        spectra = self.empty(kernel.shape[1], kernel.shape[2], kernel)
         flat = spectra.reshape(self.rows, -1)
         torch.mm(self.matrices.forth_k[:, : self.taps], kernel.reshape(self.taps, -1), out=flat)
         return spectra
