@@ -10,7 +10,8 @@ from torch import nn
 
 from neurospike.hw.counter import ConventionName, count
 from neurospike.hw.counts import Counts, LayerCount, align, energy, number
-from neurospike.hw.twin import ann_twin
+from neurospike.hw.twin import RecurrentReLU, ann_twin
+from neurospike.nn import RecurrentDelay
 
 
 @dataclass(frozen=True)
@@ -121,8 +122,12 @@ def compare(
     return Comparison(spiking=counted(model), twin=counted(ann_twin(model)))
 
 
+_REPLACED = {RecurrentDelay.__name__: RecurrentReLU.__name__}
+"""Layers of synapses that have another class in the twin."""
+
+
 def _key(layer: LayerCount) -> tuple[str, str]:
-    return layer.name, layer.type
+    return layer.name, _REPLACED.get(layer.type, layer.type)
 
 
 def _row(own: LayerCount, twin: LayerCount | None) -> tuple[str, ...]:

@@ -23,6 +23,8 @@ def test_products_of_delays_and_recurrence_are_dense() -> None:
     # Events reach the first layer in both; then 10 steps of 4 x 4 recurrence, and of 4 x 2.
     assert both.twin.macs == 10 * 16 + 10 * 8
     assert both.twin.synops == both.spiking.layers[0].synops
+    row = next(line for line in both.table().splitlines() if " RecurrentDelay " in line)
+    assert " 160 " in row
     real = hw.compare(net, x, batch_dim=1)
     assert real.twin.macs == 10 * 3 * 4 * 2 + 10 * 16 + 10 * 8
 
