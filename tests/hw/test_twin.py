@@ -10,9 +10,10 @@ from neurospike.nn import LIF, DelayLinear, RecurrentDelay, SpikingSequential
 
 def network(per: str = "axon") -> SpikingSequential:
     torch.manual_seed(0)
-    neurons = RecurrentDelay(LIF(2.0), 4, 5, per=per)  # type: ignore[arg-type]
+    norm, neurons = nn.BatchNorm1d(4), RecurrentDelay(LIF(2.0), 4, 5, per=per)  # type: ignore[arg-type]
+    nn.init.constant_(norm.bias, 0.6)  # untrained, it would not fire
     return SpikingSequential(
-        DelayLinear(3, 4, 6, taps=2), nn.BatchNorm1d(4), neurons, DelayLinear(4, 2, 6)
+        DelayLinear(3, 4, 6, taps=2), norm, neurons, DelayLinear(4, 2, 6)
     ).eval()
 
 
@@ -24,7 +25,7 @@ def test_products_of_delays_and_recurrence_are_dense() -> None:
     assert both.twin.macs == 10 * 16 + 10 * 8
     assert both.twin.synops == both.spiking.layers[0].synops
     row = next(line for line in both.table().splitlines() if " RecurrentDelay " in line)
-    assert " 160 " in row
+    assert " 160 " in row  # 10 steps of 4 x 4
     real = hw.compare(net, x, batch_dim=1)
     assert real.twin.macs == 10 * 3 * 4 * 2 + 10 * 16 + 10 * 8
 
