@@ -31,7 +31,7 @@ ARMS = {
     "learnt": {"delays": "learnt"},
     "fixed": {"delays": "fixed"},
     # As many parameters as weights and delays together have in the other arms.
-    "none": {"delays": "none", "hidden": 208, "tau": RETUNED},
+    "none": {"delays": "none", "hidden": 376, "tau": RETUNED},
 }
 
 
@@ -50,7 +50,8 @@ def run(out, root, seed, *, model=None, data=None):
 def official(options):
     """Every arm on the official split, training on all official training recordings."""
     for seed in options.seeds:
-        for arm, model in ARMS.items():
+        for arm in options.arms:
+            model = ARMS[arm]
             out = options.out / f"official-{arm}-{seed}"
             run(out, options.root, seed, model=model, data={"validation": 0})
 
@@ -134,6 +135,7 @@ def main():
     parser.add_argument("--out", type=Path, default=Path("runs/digits"), help="folder of the runs")
     parser.add_argument("--only", choices=("official", "speakers", "retune", "report"))
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    parser.add_argument("--arms", nargs="+", choices=tuple(ARMS), default=tuple(ARMS))
     parser.add_argument("--speakers", nargs="+", default=SPEAKERS)
     options = parser.parse_args()
     parts = {"retune": retune, "official": official, "speakers": speakers}
