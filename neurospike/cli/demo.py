@@ -14,7 +14,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("report"),
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """See it all in three minutes: train on generated solids, look at spikes, count the cost.
+    """See it all in three minutes: train on generated solids and tones, look at spikes, count.
 
     Example: neurospike demo --out report
     """
@@ -40,6 +40,21 @@ def demo(
             "energy per inference (45 nm, compute)",
             f"{result.energy_pj / 1e6:.2f} uJ",
             f"{result.twin_energy_pj / 1e6:.2f} uJ",
+        ),
+    ]
+    rows += [
+        ("", "", ""),
+        ("", "delay net on tones", "ANN twin"),
+        ("test accuracy, delays rounded", f"{100 * result.sound_accuracy:.1f} %", ""),
+        (
+            "operations",
+            f"{result.sound_synops / 1e6:.2f} M synops",
+            f"{result.sound_twin_macs / 1e6:.2f} M MACs",
+        ),
+        (
+            "energy per inference (45 nm, compute)",
+            f"{result.sound_energy_pj / 1e6:.2f} uJ",
+            f"{result.sound_twin_energy_pj / 1e6:.2f} uJ",
         ),
     ]
     for name, spiking, twin in rows:

@@ -1,4 +1,4 @@
-"""The demonstration: train on generated solids, look at the spikes, count what they cost."""
+"""The demonstration: train on generated solids and tones, look at spikes, count their cost."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from torch import nn
 from neurospike import hw, viz
 from neurospike import nn as spiking
 from neurospike.files import check_writable_folder, write_atomically
+from neurospike.train.demo_sound import SoundDemo, run_sound
 from neurospike.train.evaluation import evaluate, first_batch, open_run
 from neurospike.train.recipe import Recipe, load_recipe
 from neurospike.train.run import FitResult, fit
@@ -39,11 +40,22 @@ class DemoResult:
     energy_pj: float
     twin_macs: float
     twin_energy_pj: float
+    sound_accuracy: float
+    sound_parameters: int
+    sound_synops: float
+    sound_energy_pj: float
+    sound_twin_macs: float
+    sound_twin_energy_pj: float
     report: str
 
 
 def run_demo(
-    out: str | Path = "report", *, say: Say, recipe: Recipe | None = None, progress: bool = True
+    out: str | Path = "report",
+    *,
+    say: Say,
+    recipe: Recipe | None = None,
+    sound_recipe: Recipe | None = None,
+    progress: bool = True,
 ) -> DemoResult:
     """Train, evaluate, count and draw; everything lands in ``out``.
 
@@ -51,29 +63,31 @@ def run_demo(
     ----------
     say
         Takes each line of text.
-    recipe
-        "demo" unless given.
+    recipe, sound_recipe
+        "demo" and "spoken-tones" unless given.
 
     Cost
     ----
-    Two to three minutes on two cores.
+    Three minutes on two cores.
     """
     began = time.perf_counter()
     folder = check_writable_folder(out)
     recipe = recipe or load_recipe("demo")
-    say(f"1/4  {recipe.description}")
+    say(f"1/5  {recipe.description}")
     trained = fit(recipe, out=folder / "run", progress=progress)
     say(
-        f"2/4  E-3DSNN-T, {trained.parameters:,} parameters, {trained.epochs} epochs in "
+        f"2/5  E-3DSNN-T, {trained.parameters:,} parameters, {trained.epochs} epochs in "
         f"{trained.seconds:.0f} s; testing with integer and with binary spikes"
     )
     tested = evaluate(trained.checkpoint)
-    say("3/4  counting operations, layer by layer, beside the ANN twin")
+    say("3/5  counting operations, layer by layer, beside the ANN twin")
     model, recipe, source = open_run(trained.checkpoint)
     voxels = first_batch(build_task(recipe), source, 16)
     comparison = hw.compare(model, voxels)
-    say("4/4  drawing")
-    figures = draw(folder, model, voxels, source.classes, comparison)
+    say("4/5  words of tones: learning delays")
+    sound = run_sound(folder / "sound", recipe=sound_recipe, progress=progress)
+    say("5/5  drawing")
+    figures = draw(folder, model, voxels, source.classes, comparison) + sound.figures
     result = DemoResult(
         seconds=time.perf_counter() - began,
         parameters=trained.parameters,
@@ -84,9 +98,15 @@ def run_demo(
         energy_pj=comparison.spiking.energy_pj,
         twin_macs=comparison.twin.macs,
         twin_energy_pj=comparison.twin.energy_pj,
+        sound_accuracy=sound.trained.test_accuracy,
+        sound_parameters=sound.trained.parameters,
+        sound_synops=sound.counted.spiking.synops,
+        sound_energy_pj=sound.counted.spiking.energy_pj,
+        sound_twin_macs=sound.counted.twin.macs,
+        sound_twin_energy_pj=sound.counted.twin.energy_pj,
         report=str(folder / "index.html"),
     )
-    write_page(folder, result, trained, comparison.table(), figures)
+    write_page(folder, result, trained, comparison.table(), sound, figures)
     write_atomically(folder / "result.json", json.dumps(asdict(result), indent=2))
     write_atomically(folder / "energy.json", comparison.to_json())
     return result
@@ -172,6 +192,7 @@ def write_page(
     result: DemoResult,
     trained: FitResult,
     table: str,
+    sound: SoundDemo,
     figures: Figures,
 ) -> None:
     """One self-contained page."""
@@ -188,8 +209,8 @@ def write_page(
         "energy, ANN twin": f"{result.twin_energy_pj / 1e6:.2f} uJ per inference",
     }
     viz.html_report(
-        "neurospike: solids",
-        [("Result", facts), ("Operations", table)],
+        "neurospike: solids, and words of tones",
+        [("Solids", facts), ("Operations", table), ("Words of tones", sound.facts)],
         figures,
         folder / "index.html",
     )

@@ -64,6 +64,7 @@ def quiet_lightning() -> Iterator[None]:
             ".*Checkpoint directory.*",
             ".*Experiment logs directory.*",
             ".*The number of training batches.*",
+            ".*have no `val_dataloader`.*",
             r".*isinstance\(treespec.*",
         ):
             warnings.filterwarnings("ignore", message=message)

@@ -143,6 +143,20 @@ def test_options_reach_the_front_end(tmp_path: Path) -> None:
         CochleaEvents(Waves(), wrong, tmp_path)
 
 
+def test_conditioned_clips_are_heard_at_their_own_level(tmp_path: Path) -> None:
+    part = COCHLEA.model_copy(update={"condition": {"compression": 0.3}})
+    found = CochleaEvents(Waves(0, 1), part, tmp_path)[0]
+    sample = Waves()[0]
+    even = encoders.condition_speech(sample["wave"], 8000, compression=0.3)
+    times, _ = encoders.Cochlea(70, sample_rate=8000)(even, gain=1.0)
+    assert 0.7 < len(found["times_s"]) / len(times) < 1.4
+    CochleaEvents(Waves(0, 1), COCHLEA, tmp_path)
+    assert len(list(tmp_path.glob("cochlea-*.npz"))) == 2
+    wrong = COCHLEA.model_copy(update={"condition": {"tilt": 1}})
+    with pytest.raises(ArgumentError, match=r"recipe\.sequence\.condition.*tilt"):
+        CochleaEvents(Waves(), wrong, tmp_path)
+
+
 def test_a_front_end_for_the_other_kind_of_data_is_named(tmp_path: Path) -> None:
     class Events(Waves):
         units_total = 4
