@@ -44,6 +44,7 @@ class SpikeFile:
         self.path = path
         self._handle: Any = None
         self._process = 0
+        self._columns: tuple[Any, Any] | None = None
         with self._reported("labels"):
             file = self._file()
             times, units = (_rows(path, file, f"spikes/{name}") for name in ("times", "units"))
@@ -63,16 +64,16 @@ class SpikeFile:
         return len(self.labels)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_handle": None, "_process": 0}
+        return {**self.__dict__, "_handle": None, "_process": 0, "_columns": None}
 
     def read(
         self, row: int, *, units_total: int, sort: bool
     ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         """Times in seconds (n,), ascending, and units (n,) of a clip."""
         with self._reported(f"spikes, clip {row}"):
-            file = self._file()
-            times = np.asarray(file["spikes/times"][row], dtype=np.float32)
-            units = np.asarray(file["spikes/units"][row]).astype(np.int64)
+            all_times, all_units = self._events()
+            times = np.asarray(all_times[row], dtype=np.float32)
+            units = np.asarray(all_units[row], dtype=np.int32)
         where = f"{self.path}: clip {row}"
         if len(times) != len(units):
             raise DataError(
@@ -86,21 +87,28 @@ class SpikeFile:
                 f"{where}: spikes/units must lie in 0..{units_total - 1}; got "
                 f"{units.min()}..{units.max()}; pass units_total=... for more channels"
             )
-        if (np.diff(times) < 0).any():
+        if (times[1:] < times[:-1]).any():
             if not sort:
                 raise DataError(
                     f"{where}: spikes/times must be ascending; pass sort=True to have them sorted"
                 )
             order = np.argsort(times, kind="stable")
             times, units = times[order], units[order]
-        return times, units.astype(np.int32)
+        return times, units
 
     def _file(self) -> Any:
         # A handle must not cross a fork: HDF5 would share the position in the file.
         if self._handle is None or self._process != os.getpid():
             self._handle = _h5py().File(self.path, "r")
             self._process = os.getpid()
+            self._columns = None
         return self._handle
+
+    def _events(self) -> tuple[Any, Any]:
+        file = self._file()
+        if self._columns is None:  # finding them by name takes longer than reading a clip
+            self._columns = file["spikes/times"], file["spikes/units"]
+        return self._columns
 
     def _speakers(self, file: Any) -> NDArray[np.int64] | None:
         if "extra/speaker" not in file:

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "fsdd"
 
 pytestmark = [
     pytest.mark.real,
-    pytest.mark.skipif(not ROOT.is_dir(), reason=f"no recordings in {ROOT}"),
+    pytest.mark.skipif(not ROOT.is_dir(), reason="needs shared/data/fsdd"),
 ]
 
 SPEAKERS = ("george", "jackson", "nicolas", "theo")
