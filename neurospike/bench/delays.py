@@ -17,7 +17,7 @@ from neurospike.bench.harness import interleave, row
 from neurospike.errors import MissingExtraError
 from neurospike.models import delay_net
 from neurospike.models.delay_net import delay_net_loss
-from neurospike.nn import LIF, DelayLinear
+from neurospike.nn import LIF, DelayLinear, LeakyReadout, SequenceDropout
 
 OURS = "neurospike"
 PEER = "DCLS 0.1.1"
@@ -108,18 +108,16 @@ def networks(names: tuple[str, ...] = (OURS, NET_PEER)) -> dict[str, Callable[[]
 
     def trainer(model: nn.Module) -> Callable[[], float]:
         optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
-        delays = [m for m in model.modules() if isinstance(m, DelayLinear)]
+        clamps = [m.clamp_delays_ for m in model.modules() if isinstance(m, DelayLinear)]
+        clamps += [m.dcls.clamp_parameters for m in model.modules() if isinstance(m, _Dcls)]
 
         def step() -> float:
             optimiser.zero_grad()
             loss = delay_net_loss(model(x), labels)
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
-            for layer in delays:
-                layer.clamp_delays_()
-            for layer in model.modules():
-                if isinstance(layer, _Dcls):
-                    layer.dcls.clamp_parameters()
+            for clamp in clamps:
+                clamp()
             return float(loss.detach())
 
         return step
@@ -138,10 +136,10 @@ def published_network(net: nn.Sequential) -> nn.Sequential:
             parts.append(_Norm(layer.num_features))
         elif isinstance(layer, LIF):
             parts.append(_Node(peers, layer.tau, threshold=1.0))
-        elif hasattr(layer, "p"):
+        elif isinstance(layer, SequenceDropout):
             parts.append(_Reset(peers.layer.Dropout(layer.p, step_mode="m")))
-        else:
-            parts.append(_Node(peers, float(layer.tau), threshold=1e9, membranes=True))
+        elif isinstance(layer, LeakyReadout):
+            parts.append(_Node(peers, layer.tau, threshold=1e9, membranes=True))
     return nn.Sequential(*parts)
 
 

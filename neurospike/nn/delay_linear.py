@@ -79,10 +79,10 @@ class DelayLinear(Stateful):
 
     Cost
     ----
-    Spread: the cheapest of products of spectra along time, one matrix product a step of the delay
-    line, and, where few inputs are non-zero, their kernels added up; only the arguments are kept
-    for the backward pass. Rounded: one accumulation per event and synapse. ``step`` with spread
-    delays pays the whole kernel every step: round first.
+    Spread: products of spectra along time, or one matrix product a step of the delay line where
+    that is cheaper; beside the arguments, the share of every step in every delay is kept for the
+    backward pass. Rounded: one accumulation per event and synapse. ``step`` with spread delays
+    pays the whole kernel every step: round first.
 
     Source
     ------

@@ -1,4 +1,4 @@
-"""The dense delay layer: the cheapest way forward, and backward from nothing but arguments."""
+"""The dense delay layer: the cheapest way forward, and backward from arguments and shares."""
 
 from __future__ import annotations
 
@@ -20,18 +20,20 @@ class Convolve(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, delay: Tensor, rule: DelayRule) -> Tensor:
         x = x.contiguous()
-        ctx.save_for_backward(x, weight, delay)
+        shares = spread.shares(delay, rule)
+        ctx.save_for_backward(x, weight, delay, shares)
         ctx.rule = rule
-        kernel = spread.kernel(weight, delay, rule)
+        kernel = spread.kernel(weight, shares)
         y: Tensor = _way(x, weight, rule).forward(x, kernel, rule.tail)
         return y
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
-        x, weight, delay = ctx.saved_tensors
+        x, weight, delay, shares = ctx.saved_tensors
         wanted = ctx.needs_input_grad[:3]
-        return (*backward(grads[0], x, weight, delay, ctx.rule, wanted=wanted), None)
+        found = backward(grads[0], x, weight, delay, ctx.rule, shares=shares, wanted=wanted)
+        return (*found, None)
 
 
 def backward(
@@ -41,16 +43,19 @@ def backward(
     delay: Tensor,
     rule: DelayRule,
     *,
+    shares: Tensor | None = None,
     wanted: tuple[bool, bool, bool],
 ) -> Gradients:
     """Gradients of x, weight and delay, each where wanted."""
-    kernel = spread.kernel(weight, delay, rule) if wanted[0] else None
+    if shares is None:
+        shares = spread.shares(delay, rule)
+    kernel = spread.kernel(weight, shares) if wanted[0] else None
     gx, gk = _way(x, weight, rule).backward(
         g.contiguous(), x, kernel, taps=rule.max_delay, parameters=wanted[1] or wanted[2]
     )
     if gk is None:
         return gx, None, None
-    return gx, *spread.gradients(gk, weight, delay, rule, wanted=wanted[1:])
+    return gx, *spread.gradients(gk, weight, delay, shares, rule, wanted=wanted[1:])
 
 
 def _way(x: Tensor, weight: Tensor, rule: DelayRule) -> Any:

@@ -51,6 +51,7 @@ class _Way:
         sample = self.rows * max(ins, outs) * x.element_size()
         parts = max(1, math.ceil(self.B * sample / PART_BYTES))
         self.part = -(-self.B // parts)
+        self.adds = True
 
     def cuts(self) -> Iterator[_Cut]:
         for low in range(0, self.B, self.part):
@@ -62,6 +63,11 @@ class _Way:
         """Room for spectra (R, samples, features)."""
         shape = (self.rows, samples, features)
         return empty(shape, like) if self.in_cache else like.new_empty(shape)
+
+    def sums(self, shape: tuple[int, ...], reached: int, like: Tensor) -> Tensor:
+        """Room for what blocks add up to; not cleared where one block writes all of it."""
+        self.adds = self.block < self.T or reached < shape[0] or not self.in_cache
+        return like.new_zeros(shape) if self.adds else empty(shape, like)
 
     def kernel(self, kernel: Tensor) -> Tensor:
         """(L, out, in) -> (R, out, in)."""
@@ -105,7 +111,7 @@ class _Way:
             mix = fourier.INPUT_GRADIENT if gradient else fourier.OUTPUT
             columns = part.reshape(len(part), -1)
             flat = spectra.reshape(self.rows, -1)
-            fourier.back(flat, mix, self.length, cut.low * features, columns, add=True)
+            fourier.back(flat, mix, self.length, cut.low * features, columns, add=self.adds)
         else:
             back = self.matrices.forth_x.T if gradient else self.matrices.back
             steps = back[: len(part)] @ spectra.reshape(self.rows, -1)
@@ -126,7 +132,8 @@ def forward(x: Tensor, kernel: Tensor, tail: int) -> Tensor:
     """(T, B, in), (L, out, in) -> (T + tail, B, out)."""
     outs = kernel.shape[1]
     way = _Way(x, len(kernel), outs)
-    y = x.new_zeros(x.shape[0] + tail, x.shape[1], outs)
+    shape = (way.T + tail, way.B, outs)
+    y = way.sums(shape, way.T + way.taps - 1, x)
     weights = way.kernel(kernel)
     for cut in way.cuts():
         mixed = way.empty(cut.high - cut.low, outs, x)
@@ -141,7 +148,7 @@ def backward(
     """Gradients of x where a kernel is given, and of the kernel where ``parameters``."""
     outs, ins = g.shape[2], x.shape[2]
     way = _Way(x, taps, outs)
-    gx = None if kernel is None else torch.zeros_like(x)
+    gx = None if kernel is None else way.sums(tuple(x.shape), way.T, x)
     weights = None if kernel is None else way.kernel(kernel)
     gk: Tensor | None = None
     for cut in way.cuts():
