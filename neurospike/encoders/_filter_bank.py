@@ -26,6 +26,8 @@ from torch import Tensor
 from neurospike.encoders import _cache
 from neurospike.kernels.audio import model
 
+Table = NDArray[np.complex64]
+
 BACK_S = 0.064
 AHEAD_S = 0.192
 """Sound after and before a moment that a block's answer takes in; model.transfer says why.
@@ -108,26 +110,31 @@ class FilterBank:
         ``hop`` of them, from ``back`` on, are complete; the array is written anew for each group.
         """
         grid = self.grid
-        bins = torch.arange(grid.block) % grid.source_block
-        spectrum = torch.fft.fft(torch.from_numpy(wave).to(torch.complex64))[bins]
+        # Torch splits one transform, and one complex product, between threads in other orders of
+        # adding: numpy does these two, and torch whole rows, so that threads change no bit.
+        once = np.fft.fft(wave).astype(np.complex64)
+        spectrum = once[np.arange(grid.block) % grid.source_block]
         low = spectrum[: self._low.shape[1]]
         half = grid.block // 2
         folded = self._high.shape[1]  # bins above the middle, mirrored to end just below it
-        high = spectrum[half + 1 : half + 1 + folded].flip(0).conj().resolve_conj()
-        product = torch.zeros(min(self.GROUP, self.channels), half + 1, dtype=torch.complex64)
-        answer = torch.empty(len(product), grid.block)
+        high = spectrum[half + 1 : half + 1 + folded][::-1].conj()
+        rows = min(self.GROUP, self.channels)
+        product = np.zeros((rows, half + 1), np.complex64)
+        answer = torch.empty(rows, grid.block)
         for first in range(0, self.channels, self.GROUP):
             last = min(first + self.GROUP, self.channels)
             part = product[: last - first]
-            torch.mul(self._low[first:last], low, out=part[:, : low.shape[0]])
+            np.multiply(self._low[first:last], low, out=part[:, : len(low)])
             if folded:
-                part[:, half - folded : half].addcmul_(self._high[first:last], high)
-            torch.fft.irfft(part, n=grid.block, out=answer[: last - first])
-            yield first, answer[: last - first]
+                part[:, half - folded : half] += self._high[first:last] * high
+            several = max(len(part), 2)  # a row alone would be split between threads
+            found = answer[:several]
+            torch.fft.irfft(torch.from_numpy(product[:several]), n=grid.block, out=found)
+            yield first, found[: len(part)]
 
 
 @lru_cache(maxsize=4)
-def _tables(channels: int, grid: Grid) -> tuple[Tensor, Tensor]:
+def _tables(channels: int, grid: Grid) -> tuple[Table, Table]:
     """Transfer functions of both halves of the answer's band, (C, bins) complex64.
 
     The converter keeps positive frequencies only, decimates by two and takes the real part: what
@@ -140,11 +147,12 @@ def _tables(channels: int, grid: Grid) -> tuple[Tensor, Tensor]:
         if kept.size > _CHEAP:
             _cache.keep(name, kept)
     half = grid.block // 2
-    low = torch.from_numpy(kept[:, : half + 1].copy())
-    high = torch.from_numpy(np.ascontiguousarray(kept[:, :half:-1].conj()))
+    low = kept[:, : half + 1].copy()
+    high = np.ascontiguousarray(kept[:, :half:-1].conj())
     # Bin 0 and the middle are their own mirror images: they are not halved.
     low[:, 1:half] *= 0.5
-    return low, high * 0.5
+    high *= 0.5
+    return low, high
 
 
 def _bins(grid: Grid) -> int:

@@ -10,6 +10,8 @@ habits of OpenMP's are tamed here:
 * It ends a forked process that calls a parallel kernel after its parent did. A forked child runs
   the same loops on one thread instead, compiled once more; loaders do better to spawn.
 
+Starting it also tells torch to use all cores, whatever it was told before; that is undone here.
+
 A layer or wait policy that the user names, by numba's or OpenMP's variables, is left alone.
 """
 
@@ -22,6 +24,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numba
+import torch
 from numba import config
 
 SPINS = "5000"
@@ -58,6 +61,7 @@ def one_at_a_time(kernel: Any) -> Callable[..., Any]:
 def _start() -> None:
     """Start numba's pool while its runtime, as it loads, reads how long to spin."""
     global _started
+    torch_threads = torch.get_num_threads()
     named = {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & set(os.environ)
     if not named:
         os.environ["GOMP_SPINCOUNT"] = SPINS
@@ -66,6 +70,8 @@ def _start() -> None:
     finally:
         if not named:
             del os.environ["GOMP_SPINCOUNT"]
+        if torch.get_num_threads() != torch_threads:
+            torch.set_num_threads(torch_threads)
     _started = True
 
 

@@ -75,6 +75,22 @@ def test_threads_change_nothing() -> None:
         numba.set_num_threads(numba_threads)
 
 
+@pytest.mark.parametrize(("channels", "rate"), [(40, 8000), (353, 8000), (40, 48000)])
+def test_threads_change_no_bit_of_the_membranes_answer(channels: int, rate: int) -> None:
+    bank = FilterBank(channels, rate)
+    wave = np.random.default_rng(0).standard_normal(bank.grid.source_block).astype(np.float32)
+    torch_threads = torch.get_num_threads()
+    answers = []
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            answers.append(torch.cat([part.clone() for _, part in bank.answer(wave)]))
+    finally:
+        torch.set_num_threads(torch_threads)
+    assert answers[0].shape == (channels, bank.grid.block)
+    assert all(torch.equal(answers[0], other) for other in answers[1:])
+
+
 @settings(max_examples=15, deadline=None)
 @given(cuts=st.lists(st.integers(0, 7000), max_size=6))
 def test_a_stream_gives_the_same_spikes_however_it_is_cut(cuts: list[int]) -> None:
