@@ -16,7 +16,7 @@ from torch import Tensor
 from neurospike.kernels.buffers import empty
 from neurospike.kernels.delays.spectrum import block_steps, products, smooth, transforms
 
-PART_BYTES = 32 << 20
+PART_BYTES = 16 << 20
 """Memory that the spectra of one part of the batch may take."""
 
 CACHED = torch.float32
