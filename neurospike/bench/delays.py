@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from neurospike.bench.harness import interleave, row
+from neurospike.bench.memory import memory_row
 from neurospike.errors import MissingExtraError
 from neurospike.models import delay_net
 from neurospike.models.delay_net import delay_net_loss
@@ -144,41 +143,19 @@ def published_network(net: nn.Sequential) -> nn.Sequential:
 
 
 def peak_memory_row() -> dict[str, Any] | None:
-    """Peak memory of a training step beyond networks and input, each in a process of its own.
-
-    None where the system does not tell a process its high-water mark (only Linux does).
-    """
-    if not Path("/proc/self/clear_refs").exists():
-        return None
-    peaks = {}
-    for name in (OURS, NET_PEER):
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            peaks[name] = pool.apply(_peak_megabytes, (name,))
-    return {
-        "case": f"SHD train step peak extra memory, 2 x {WIDTH}, B = {BATCH}",
-        "peer": NET_PEER,
-        "ours_mb": peaks[OURS],
-        "peer_mb": peaks[NET_PEER],
-        "ratio": peaks[NET_PEER] / peaks[OURS],
-        "ours": f"{peaks[OURS]:.0f} MB",
-        "theirs": f"{peaks[NET_PEER]:.0f} MB",
-    }
+    """Peak memory of a training step beyond networks and input."""
+    case = f"SHD train step peak extra memory, 2 x {WIDTH}, B = {BATCH}"
+    return memory_row(case, OURS, NET_PEER, _two_steps)
 
 
-def _peak_megabytes(name: str) -> float:
+def _two_steps(name: str) -> Callable[[], None]:
     step = networks((name,))[name]
-    before = _status_kilobytes("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # resets the high-water mark
-    step()
-    step()  # the first leaves Adam's averages and freed blocks behind
-    return (_status_kilobytes("VmHWM") - before) * 1024 / 1e6
 
+    def run() -> None:
+        step()
+        step()  # the first leaves Adam's averages and freed blocks behind
 
-def _status_kilobytes(field: str) -> int:
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith(f"{field}:"):
-            return int(line.split()[1])
-    return 0
+    return run
 
 
 def _timed(

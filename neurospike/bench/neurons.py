@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from neurospike.bench.harness import interleave, row
+from neurospike.bench.memory import memory_row
 from neurospike.errors import MissingExtraError
 from neurospike.nn import LIF
 
@@ -58,42 +57,15 @@ def run(repeats: int = 15) -> list[dict[str, Any]]:
 
 
 def peak_memory_row() -> dict[str, Any] | None:
-    """Peak memory beyond input and upstream gradient, each measured in a process of its own.
-
-    None where the system does not tell a process its high-water mark (only Linux does).
-    """
-    if not Path("/proc/self/clear_refs").exists():
-        return None
-    peaks = {}
-    for name in (OURS, PEER):
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            peaks[name] = pool.apply(_peak_megabytes, (name,))
+    """Peak memory beyond input and upstream gradient."""
     T, N = MEMORY_CASE
-    return {
-        "case": f"LIF peak extra memory, T = {T}, N = {N:,}",
-        "peer": PEER,
-        "ours_mb": peaks[OURS],
-        "peer_mb": peaks[PEER],
-        "ratio": peaks[PEER] / peaks[OURS],
-        "ours": f"{peaks[OURS]:.0f} MB",
-        "theirs": f"{peaks[PEER]:.0f} MB",
-    }
+    return memory_row(f"LIF peak extra memory, T = {T}, N = {N:,}", OURS, PEER, _one_large)
 
 
-def _peak_megabytes(name: str) -> float:
+def _one_large(name: str) -> Callable[[], torch.Tensor]:
     candidates(2, 1000, (name,))[name]()  # compiles and imports outside of the measurement
-    step = candidates(*MEMORY_CASE, (name,))[name]
-    before = _status_kilobytes("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # resets the high-water mark
-    step()
-    return (_status_kilobytes("VmHWM") - before) * 1024 / 1e6
-
-
-def _status_kilobytes(field: str) -> int:
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith(f"{field}:"):
-            return int(line.split()[1])
-    return 0
+    large: Callable[[], torch.Tensor] = candidates(*MEMORY_CASE, (name,))[name]
+    return large
 
 
 def _ours() -> Callable[[torch.Tensor], Any]:

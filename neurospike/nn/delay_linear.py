@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -10,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from neurospike.errors import ArgumentError, StateError
-from neurospike.functional.delays import DelayRule, Spread
+from neurospike.functional.delays import Spread
 from neurospike.kernels.delays import select
-from neurospike.nn.stateful import State, Stateful
+from neurospike.nn.delayed import Delayed
+from neurospike.nn.stateful import State
 
 if TYPE_CHECKING:
     from neurospike.kernels.delays.line import Packed
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Per = Literal["synapse", "axon", "dendrite"]
 
 
-class DelayLinear(Stateful):
+class DelayLinear(Delayed):
     """A linear layer in time: y[t] = sum over inputs and taps of weight * x[t - delay].
 
     In training a delay is a real number of steps, spread over the whole steps around it; the
@@ -98,9 +98,6 @@ class DelayLinear(Stateful):
     [0.0, 0.0, 0.5, 0.0]
     """
 
-    sigma: Tensor
-    rounded: Tensor
-
     def __init__(
         self,
         in_features: int,
@@ -113,27 +110,20 @@ class DelayLinear(Stateful):
         *,
         sigma: float | None = None,
     ) -> None:
-        super().__init__()
-        sizes = {"in_features": in_features, "out_features": out_features}
-        for name, value in {**sizes, "max_delay": max_delay, "taps": taps}.items():
-            _check_count(name, value, least=1)
-        _check_count("tail", tail, least=0)
-        _check_choice("per", per, get_args(Per))
-        _check_choice("spread", spread, get_args(Spread))
+        super().__init__(max_delay, spread, sigma)
+        sizes = {"in_features": in_features, "out_features": out_features, "taps": taps}
+        for name, value in sizes.items():
+            self._check_count(name, value, least=1)
+        self._check_count("tail", tail, least=0)
+        self._check_choice("per", per, get_args(Per))
         self.in_features = in_features
         self.out_features = out_features
-        self.max_delay = max_delay
         self.taps = taps
         self.per: Per = per
-        self.spread: Spread = spread
         self.tail = tail
-        width = max_delay / 2 if sigma is None else float(sigma)
-        _check_sigma(width)
         shape = {"synapse": (out_features, in_features), "axon": (in_features,)}
         self.weight = nn.Parameter(torch.empty(out_features, in_features, taps))
         self.delay = nn.Parameter(torch.empty(*shape.get(per, (out_features,)), taps))
-        self.register_buffer("sigma", torch.tensor(width))
-        self.register_buffer("rounded", torch.tensor(False))
         self._packed: Packed | None = None
         self.reset_parameters()
 
@@ -173,42 +163,14 @@ class DelayLinear(Stateful):
             due = pending + select.convolve(x[None], self.weight, delay, rule).transpose(0, 1)
         return due[:, 0], (torch.cat([due[:, 1:], torch.zeros_like(due[:, :1])], 1),)
 
-    @torch.no_grad()
-    def clamp_delays_(self) -> DelayLinear:
-        """Bring delays back into 0..max_delay - 1; returns the layer."""
-        self.delay.clamp_(0, self.max_delay - 1)
-        return self
-
-    @torch.no_grad()
-    def round_delays_(self) -> DelayLinear:
-        """Round delays to whole steps and give every synapse one tap there; returns the layer.
-
-        Halves go to the even step. Weights can still be trained, delays no longer. To train on,
-        load the ``state_dict`` from before.
-        """
-        self._check_delays()
-        self.delay.round_()
-        self.rounded.fill_(True)
-        return self
-
-    def rule(self, tail: int) -> DelayRule:
-        """How delays act now, with an output ``tail`` steps longer than the input."""
-        sigma = float(self.sigma)
-        _check_sigma(sigma)
-        spread = "none" if bool(self.rounded) else self.spread
-        return DelayRule(self.max_delay, spread, sigma, tail)
-
     def extra_repr(self) -> str:
         """What the representation shows: sizes, and what differs from the defaults."""
         parts = [f"{self.in_features}, {self.out_features}, max_delay={self.max_delay}"]
-        for name, usual in (("taps", 1), ("per", "synapse"), ("spread", "gaussian"), ("tail", 0)):
+        for name, usual in (("taps", 1), ("per", "synapse"), ("tail", 0)):
             value = getattr(self, name)
             if value != usual:
                 parts.append(f"{name}={value!r}")
-        if bool(self.rounded):
-            parts.append("rounded")
-        elif self.spread != "none":
-            parts.append(f"sigma={float(self.sigma):.4g}")
+        parts += self._spread_repr("gaussian")
         return ", ".join(parts)
 
     def _delays(self) -> Tensor:
@@ -217,7 +179,7 @@ class DelayLinear(Stateful):
             delay = self.delay.detach()
         else:
             delay = self.delay
-            self._check_delays()
+            self.check_delays()
         if self.per == "axon":
             return delay[None]
         return delay[:, None] if self.per == "dendrite" else delay
@@ -228,33 +190,13 @@ class DelayLinear(Stateful):
     def _synapses(self, delay: Tensor) -> Packed:
         """The synapses sorted for events; kept until weights or delays change."""
         if self._packed is None or not self._packed.holds(self.weight, delay):
-            self._check_delays()
+            self.check_delays()
             self._packed = select.pack(self.weight, delay, self.max_delay)
         return self._packed
 
-    def _check_delays(self) -> None:
-        least, most = (float(v) for v in torch.aminmax(self.delay.detach()))
-        if not (least >= 0 and most <= self.max_delay - 1):
-            raise ArgumentError(
-                f"DelayLinear.delay: delays must lie in 0..{self.max_delay - 1}; got "
-                f"{least:.6g}..{most:.6g}. Call clamp_delays_() after each optimiser step."
-            )
-
     def _check_input(self, x: Any, *, axes: int, shape: str) -> None:
-        if not isinstance(x, Tensor):
-            raise ArgumentError(
-                f"DelayLinear.x: must be a dense tensor {shape}; got {type(x).__name__}."
-            )
-        if not x.is_floating_point():
-            raise ArgumentError(
-                f"DelayLinear.x: must be floating point; got {x.dtype}. Convert with x.float()."
-            )
-        if x.dtype != self.weight.dtype:
-            raise ArgumentError(
-                f"DelayLinear.x: must have the weights' dtype {self.weight.dtype}; got {x.dtype}. "
-                "Convert either with .to(dtype)."
-            )
-        if x.ndim != axes or x.shape[-1] != self.in_features:
+        self._check_dense(x, axes=axes, shape=shape)
+        if x.shape[-1] != self.in_features:
             raise ArgumentError(
                 f"DelayLinear.x: must be {shape} with in_features = {self.in_features}; got "
                 f"{tuple(x.shape)}."
@@ -274,26 +216,4 @@ class DelayLinear(Stateful):
         what = "batch" if fits else "shape"
         raise StateError(
             f"DelayLinear: state has {what} {had}, input has {got}; start from init_state(example)."
-        )
-
-
-def _check_count(name: str, value: Any, *, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ArgumentError(
-            f"DelayLinear.{name}: must be a whole number of {least} or more; got {value!r}."
-        )
-
-
-def _check_choice(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise ArgumentError(
-            f"DelayLinear.{name}: must be one of {', '.join(known)}; got {value!r}."
-        )
-
-
-def _check_sigma(sigma: float) -> None:
-    if not (math.isfinite(sigma) and sigma > 0):
-        raise ArgumentError(
-            f"DelayLinear.sigma: must be finite and above 0 steps; got {sigma}. Narrow the spread "
-            "down to about 0.5 and then call round_delays_()."
         )
