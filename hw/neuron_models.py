@@ -1,0 +1,88 @@
+"""What the neurons of a population do at every step: parameters only; ``emulation`` runs them.
+
+Parameters are numbers, or arrays with one value a channel. In a quantised network they are
+integers in units of the population's scale, and a decay is a share of 4096.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from numpy.typing import NDArray
+
+Parameter: TypeAlias = float | int | NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Values from outside: spikes, or with ``real`` numbers that multiply weights."""
+
+    real: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class LIFModel:
+    """v <- v_reset + decay * (v - v_reset) + gain * x; spike where v >= threshold; then reset.
+
+    A soft reset subtracts the threshold, a hard one sets v_reset. ``nn.LIF``: decay = 1 - 1 / tau.
+    ``strict`` fires on v > threshold instead, as SANA-FE does.
+    """
+
+    decay: Parameter
+    threshold: Parameter
+    v_reset: Parameter = 0.0
+    soft: bool = False
+    gain: float = 1.0
+    strict: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class ILIFModel:
+    """u = beta * h + x; s = floor(clip(u / unit, 0, D) + 0.5); h = u - s * unit. ``nn.ILIF``.
+
+    ``unit`` is the membrane of one spike: 1, or in a quantised network a power of two.
+    """
+
+    max_spikes: int
+    beta: Parameter = 0.25
+    unit: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class AdLIFModel:
+    """``nn.AdLIF`` by its effective parameters a channel; the equations are in its docstring."""
+
+    parameters: dict[str, Parameter]
+
+
+@dataclass(frozen=True, eq=False)
+class CubaModel:
+    """``nn.CubaLIF`` by its effective parameters a channel; the equations are in its docstring."""
+
+    parameters: dict[str, Parameter]
+
+
+@dataclass(frozen=True, eq=False)
+class ReadoutModel:
+    """v <- decay * v + gain * x, and never fires: its value is v. ``nn.LeakyReadout``."""
+
+    decay: Parameter
+    gain: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Membrane:
+    """Its value is its current; no memory, and it never fires."""
+
+
+NeuronModel: TypeAlias = (
+    Source | LIFModel | ILIFModel | AdLIFModel | CubaModel | ReadoutModel | Membrane
+)
+
+
+def fires(neuron: NeuronModel) -> bool:
+    """Whether it sends spikes; otherwise what it sends are real numbers."""
+    return not (
+        isinstance(neuron, (ReadoutModel, Membrane)) or (isinstance(neuron, Source) and neuron.real)
+    )
