@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from neurospike.errors import ArgumentError
 from neurospike.hw.neuron_models import NeuronModel
-from neurospike.hw.wiring import Level, Wiring
+from neurospike.hw.wiring import Level, Shape3, Wiring
+from neurospike.sparse import ActiveSet
 
 Kind = Literal["dense", "sparse", "conv"]
 Layout = Literal["voxels", "sequence", "static"]
@@ -95,6 +96,10 @@ class Projection:
         What chips price it as: "conv" where weights are shared between sites.
     once
         Whether the source speaks in the first step only and its current is held ever after.
+    shift
+        In a quantised network where the source sends real numbers: the projection's own sum of
+        products, of one step and target, comes to the target's unit by rounding half up,
+        ``(sum + half) >> shift`` with half = (1 << shift) >> 1, before anything else is added.
     """
 
     name: str
@@ -106,6 +111,7 @@ class Projection:
     delay: NDArray[np.int32] | None = None
     kind: Kind = "dense"
     once: bool = False
+    shift: int = 0
 
     @property
     def max_delay(self) -> int:
@@ -144,6 +150,28 @@ class Output:
 
 
 @dataclass(frozen=True)
+class WeightError:
+    """What integers cost the weights of a projection.
+
+    Attributes
+    ----------
+    scale
+        Value of one unit of weight; a power of two.
+    clipped
+        Share of the weights that lie beyond the width and were brought to its end.
+    rms
+        Root of the mean squared error, in the weights' own real unit.
+    relative
+        The same as a share of the weights' root mean square.
+    """
+
+    scale: float
+    clipped: float
+    rms: float
+    relative: float
+
+
+@dataclass(frozen=True)
 class Quantisation:
     """Widths and scales of a network whose numbers are integers.
 
@@ -155,12 +183,15 @@ class Quantisation:
         Value of one unit of current and membrane of each population; a power of two.
     input_scale
         Value of one unit of each real input; a power of two.
+    errors
+        Projection -> how well its integers meet its weights.
     """
 
     weight_bits: int
     membrane_bits: int
     scale: dict[str, float]
     input_scale: dict[str, float] = field(default_factory=dict)
+    errors: dict[str, WeightError] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,6 +213,11 @@ class Network:
         Integer steps of a sample where the model itself makes time; None where a sequence does.
     quantised
         None, or how its numbers were made integers.
+    input_shape
+        Edges of the grid that samples come on, where that is smaller than the first level's: the
+        model pads it.
+    example
+        The voxels of the sample that it was lowered with, one set a level; empty without voxels.
     """
 
     populations: tuple[Population, ...]
@@ -192,6 +228,8 @@ class Network:
     layout: Layout = "sequence"
     steps: int | None = None
     quantised: Quantisation | None = None
+    input_shape: Shape3 | None = None
+    example: tuple[ActiveSet, ...] = ()
 
     def population(self, name: str) -> Population:
         """The population of that name."""
