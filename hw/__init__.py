@@ -1,6 +1,7 @@
 """Operations counted, and, from sourced chip files, priced. Installed as ``neurospike.hw``."""
 
 from neurospike.hw import addressing
+from neurospike.hw.chip import Chip, list_chips, load_chip
 from neurospike.hw.compare import Comparison, compare
 from neurospike.hw.counter import count
 from neurospike.hw.counts import Counts, LayerCount
@@ -10,6 +11,7 @@ from neurospike.hw.twin import ann_twin
 
 __all__ = [
     "Call",
+    "Chip",
     "Comparison",
     "Counts",
     "LayerCount",
@@ -19,4 +21,6 @@ __all__ = [
     "compare",
     "count",
     "counts",
+    "list_chips",
+    "load_chip",
 ]
