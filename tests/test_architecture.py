@@ -76,9 +76,9 @@ def test_every_folder_of_code_is_packaged() -> None:
         ".".join(p.parent.relative_to(ROOT).parts) for p in ROOT.glob("neurospike/**/__init__.py")
     }
     beside = {
-        f"neurospike.{p.parent.name}"
+        ".".join(("neurospike", *p.parent.relative_to(ROOT).parts))
         for top in ("hw", "datasets")
-        for p in ROOT.glob(f"{top}/__init__.py")
+        for p in ROOT.glob(f"{top}/**/__init__.py")
     }
     assert named == inside | beside
 
