@@ -1,5 +1,6 @@
 """Figures and pages from plain arrays; matplotlib is imported when the first one is drawn."""
 
+from neurospike.viz.addressing import count_bars, event_targets
 from neurospike.viz.curves import loss_curves
 from neurospike.viz.delays import delay_histograms, sigma_curve
 from neurospike.viz.energy import energy_bars
@@ -9,8 +10,10 @@ from neurospike.viz.raster import spike_raster
 from neurospike.viz.voxels import voxel_view
 
 __all__ = [
+    "count_bars",
     "delay_histograms",
     "energy_bars",
+    "event_targets",
     "html_report",
     "layer_rasters",
     "loss_curves",
