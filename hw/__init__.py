@@ -6,6 +6,7 @@ from neurospike.hw.compare import Comparison, compare
 from neurospike.hw.counter import count
 from neurospike.hw.counts import Counts, LayerCount
 from neurospike.hw.operations import Call, Operations
+from neurospike.hw.quantising import quantise
 from neurospike.hw.registry import counts
 from neurospike.hw.twin import ann_twin
 
@@ -23,4 +24,5 @@ __all__ = [
     "counts",
     "list_chips",
     "load_chip",
+    "quantise",
 ]
