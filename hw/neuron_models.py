@@ -54,26 +54,22 @@ class AdLIFModel:
     """``nn.AdLIF``: h = alpha * u + (1 - alpha) * (x - w); spike s where h >= threshold; then
     u = h after reset, w = beta * w + a * u + b * s.
 
-    ``parameters``: "alpha", "beta", "a", "b", "threshold", with every constant factor in them.
-    ``euler``: x meets the w of one step before.
+    ``parameters``: "alpha", "beta", "a", "b" with every constant factor in them, "threshold", and
+    flags 0 or 1: "soft" for the reset, "euler" where x meets the w of one step before.
     """
 
     parameters: dict[str, Parameter]
-    soft: bool = False
-    euler: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class CubaModel:
     """``nn.CubaLIF``: i = keep_syn * i + x; v = keep_mem * v + i; spike at v >= threshold; reset.
 
-    ``parameters``: "keep_syn", "keep_mem", "threshold". ``scale``: integer units in 1.0 where the
-    layer computes as the chip does (``functional.cuba``), else 0.
+    ``parameters``: "keep_syn", "keep_mem", "threshold", the flag "soft", 0 or 1, and "scale",
+    integer units in 1.0 where the layer computes as the chip does (``functional.cuba``), else 0.
     """
 
     parameters: dict[str, Parameter]
-    soft: bool = False
-    scale: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
