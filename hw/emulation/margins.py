@@ -24,7 +24,8 @@ def distances(population: Population, deciding: Array, decided: Array, forced: A
         # A spike of value s comes from u / unit in [s - 0.5, s + 0.5), open at 0 and at D.
         low = np.where(wanted > 0, (wanted - 0.5) * neuron.unit, -np.inf)
         high = np.where(wanted < neuron.max_spikes, (wanted + 0.5) * neuron.unit, np.inf)
-        return np.maximum(np.maximum(low - u, u - high), 0.0)
+        beyond: Array = np.maximum(np.maximum(low - u, u - high), 0.0)
+        return beyond
     if isinstance(neuron, LIFModel):
         threshold = neuron.threshold
     elif isinstance(neuron, (AdLIFModel, CubaModel)):
@@ -33,4 +34,5 @@ def distances(population: Population, deciding: Array, decided: Array, forced: A
         return np.zeros(len(steps))
     channels = population.space.channels
     at = np.broadcast_to(np.asarray(threshold, np.float64).reshape(-1), (channels,))
-    return np.abs(u - at[neurons % channels])
+    away: Array = np.abs(u - at[neurons % channels])
+    return away

@@ -13,6 +13,9 @@ from neurospike.hw.neuron_models import fires
 
 Array = NDArray[Any]
 
+LOIHI_LARGEST = 2**23 - 1
+"""Largest magnitude of the 24-bit states that ``nn.CubaLIF(integer_decay=True)`` keeps."""
+
 
 @dataclass(eq=False)
 class Run:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from neurospike.functional.cuba import LARGEST, UNITY
+from neurospike.hw.emulation.record import LOIHI_LARGEST
 from neurospike.hw.neuron_models import (
     AdLIFModel,
     CubaModel,
@@ -18,6 +18,7 @@ from neurospike.hw.neuron_models import (
     Parameter,
     ReadoutModel,
 )
+from neurospike.hw.quantising.rounding import DECAY_UNITS
 
 
 class Arithmetic:
@@ -37,7 +38,7 @@ class Arithmetic:
         if not self.integer:
             return decay * value
         product = int(value) * int(decay)
-        return abs(product) // UNITY * (1 if product > 0 else -1)
+        return abs(product) // DECAY_UNITS * (1 if product > 0 else -1)
 
 
 def rest(neuron: NeuronModel, channel: int) -> list[Any]:
@@ -119,10 +120,10 @@ def _cuba(
     keep_syn, keep_mem = at(parameters["keep_syn"], channel), at(parameters["keep_mem"], channel)
     threshold, scale = at(parameters["threshold"], channel), at(parameters.get("scale", 0), 0)
     if scale and not rules.integer:  # real numbers in whole units, as ``functional.cuba`` has it
-        units = Arithmetic(True, LARGEST)
+        units = Arithmetic(True, LOIHI_LARGEST)
         whole = [round(value * scale) for value in state]
-        i = units.clip(units.decayed(whole[0], round(keep_syn * UNITY)) + np.rint(x * scale))
-        h = units.clip(units.decayed(whole[1], round(keep_mem * UNITY)) + i) / scale
+        i = units.clip(units.decayed(whole[0], round(keep_syn * DECAY_UNITS)) + np.rint(x * scale))
+        h = units.clip(units.decayed(whole[1], round(keep_mem * DECAY_UNITS)) + i) / scale
         i = i / scale
     else:
         i = rules.clip(rules.decayed(state[0], keep_syn) + x)
