@@ -8,6 +8,7 @@ from neurospike.hw.counts import Counts, LayerCount
 from neurospike.hw.operations import Call, Operations
 from neurospike.hw.quantising import quantise
 from neurospike.hw.registry import counts
+from neurospike.hw.tally import replay
 from neurospike.hw.twin import ann_twin
 
 __all__ = [
@@ -25,4 +26,5 @@ __all__ = [
     "list_chips",
     "load_chip",
     "quantise",
+    "replay",
 ]

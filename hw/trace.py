@@ -18,36 +18,43 @@ Schedule = Literal["layerwise", "pipelined"]
 SpikeMode = Literal["unary", "graded"]
 
 PROJECTION_COUNTS = {
-    "events": "spikes that came in; a spike of value v is v events, or one where graded",
+    "events": "spikes that came in; a spike of value v is v events, or one where graded; of a real "
+    "input every number but 0 is one",
     "addresses": "taps inside the grid visited by events, occupied or not",
-    "probes": "occupancy probes of those taps; none where arithmetic or a table gives the target",
-    "hits": "visited taps with a target",
-    "index_reads": "reads of the index that turns a voxel into a row",
-    "synops": "accumulations by unary events",
-    "graded_synops": "multiply-accumulations by graded events",
-    "macs": "multiply-accumulations by real inputs",
-    "weight_reads": "weights read",
-    "membrane_reads": "membranes or dendrites read, to add to",
-    "membrane_writes": "membranes or dendrites written",
-    "delay_writes": "accumulations into a delay line",
-    "delay_reads": "sums that a delay line gave back, one a neuron and step",
-    "packets": "spike messages, one for each event and core that it goes to",
-    "hops_x": "links of the mesh passed along x by packets",
-    "hops_y": "links of the mesh passed along y by packets",
+    "probes": "occupancy look-ups of a submanifold window: one an address with a bitmap or a hash "
+    "table; with a rulebook none, but for the spike flags of the voxels that it lists",
+    "hits": "visited taps with a target; with gate='spike' a target that spiked in that step",
+    "index_reads": "reads of what turns a voxel into a row: one a hit with a bitmap or a hash "
+    "table, one a tap of the window with a rulebook; stored pairs of strided and inverse windows: "
+    "one a hit; none where arithmetic gives the row",
+    "marks": "flags set for sites that spiked, which gate='spike' probes",
+    "synops": "accumulations by unary events: hits times output channels of a group",
+    "graded_synops": "the same by graded events, which multiply",
+    "macs": "the same by real inputs, which multiply",
+    "weight_reads": "weights read, one an accumulation",
+    "membrane_reads": "membranes or dendrites read, to add to: one an accumulation without delays",
+    "membrane_writes": "membranes or dendrites written, likewise",
+    "delay_writes": "accumulations into a delay line, a read and a write each",
+    "delay_reads": "sums that a delay line gave back, one a neuron and integer step; of the first "
+    "delayed projection into a population, which has one line for all",
+    "packets": "messages, one for each event and core that it goes to; from the host too",
+    "hops_x": "links inside chips passed along x by packets; none from the host",
+    "hops_y": "links inside chips passed along y by packets; none from the host",
     "chip_crossings": "borders between chips passed by packets",
 }
-"""Counts of a projection, and what each means."""
+"""Counts of a projection, and what each means. Zero weights are synapses like others."""
 
 POPULATION_COUNTS = {
-    "accesses": "neurons looked at: all of them, every integer step that the population runs",
+    "accesses": "neurons looked at: all of them, every integer step that the population runs; of a "
+    "source, where it has a core",
     "updates": "neurons with work: a membrane that is not 0, an input or a bias",
     "idle": "neurons without",
-    "fired": "neurons that sent something",
+    "fired": "neurons that sent a spike",
     "spikes": "events sent: a spike of value v is v, or one where graded",
-    "bias_adds": "biases added",
+    "bias_adds": "biases other than 0 added, and currents held since the first step",
     "saturations": "membranes that hit the end of their width",
 }
-"""Counts of a population."""
+"""Counts of a population; all but the spikes stand in the first row of an integer step."""
 
 SHORTCUT_COUNTS = {
     "adds": "additions of one current to another",
@@ -56,11 +63,13 @@ SHORTCUT_COUNTS = {
     "hops_y": "links of the mesh passed along y by messages",
     "chip_crossings": "borders between chips passed by messages",
 }
-"""Counts of a shortcut."""
+"""Counts of a shortcut, in the first row of an integer step."""
 
 REBUILD_COUNTS = {
-    "inserts": "voxels put into an index, once a sample",
-    "index_bits": "bits that the index takes",
+    "inserts": "voxels put into an index or found by a strided window, once a sample",
+    "build_probes": "look-ups while building: pairs of strided windows, taps of a rulebook",
+    "index_bits": "bits that the index takes: bitmap or hash table",
+    "rank_bits": "bits of the voxels counted before each word of a bitmap",
     "table_writes": "entries of stored pair lists written",
     "table_bits": "bits that stored pair lists take",
 }
@@ -94,7 +103,8 @@ class Trace:
         Name of a population, projection or shortcut -> name of a count -> (rows, cores): the
         counts that decide how long a step takes. Projections: "synops" (all kinds, at the target's
         core), "packets_in" (at the target's core), "packets_out" (at the source's core).
-        Populations: "accesses", "updates", "fired". Empty without a placement.
+        Populations: "accesses", "updates", "fired". Shortcuts: "adds" and "packets_in" (at the
+        target's core), "packets_out" (at the source's). Empty without a placement.
     links
         (rows,) packets and messages on the busiest link; empty without a placement.
     sites

@@ -1,0 +1,1 @@
+"""Neurons to cores, under the limits of a chip."""

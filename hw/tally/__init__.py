@@ -1,0 +1,15 @@
+"""Counts of everything that spikes, wirings and a placement imply."""
+
+from neurospike.hw.tally.indices import LevelCost, rebuild
+from neurospike.hw.tally.replaying import replay
+from neurospike.hw.tally.tallying import Tally, depth_of, joined, tally
+
+__all__ = [
+    "LevelCost",
+    "Tally",
+    "depth_of",
+    "joined",
+    "rebuild",
+    "replay",
+    "tally",
+]
