@@ -2,6 +2,7 @@
 
 from neurospike.hw.quantising.quantiser import quantise
 from neurospike.hw.quantising.rounding import DECAY_UNITS, decayed, half_up, requantised, to_grid
+from neurospike.hw.quantising.twin_model import integer_twin
 from neurospike.hw.quantising.widths import Widths, widths_of
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "Widths",
     "decayed",
     "half_up",
+    "integer_twin",
     "quantise",
     "requantised",
     "to_grid",

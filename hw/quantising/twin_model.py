@@ -1,0 +1,173 @@
+"""A torch model that computes in a quantised network's integers: slow, for checks."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from neurospike.errors import ArgumentError
+from neurospike.hw.network import Network, Population, Projection, Quantisation
+from neurospike.hw.neuron_models import Membrane, Source, fires
+from neurospike.hw.quantising.twin_neurons import twin_neuron
+from neurospike.hw.quantising.twin_synapses import (
+    Bias,
+    OnGrid,
+    Requantised,
+    Tape,
+    put_weights,
+    sends_real_inputs,
+    weight_scale,
+)
+from neurospike.hw.quantising.widths import Widths
+from neurospike.hw.wiring import Pooled
+from neurospike.nn import RecurrentDelay, Stateful, spike_mode
+
+
+def integer_twin(model: nn.Module, network: Network) -> nn.Module:
+    """Copy a model with the integers of its quantised network in place of its real numbers.
+
+    Its own layers, its own shortcuts and its own order of things stay; synaptic layers get the
+    integer weights as multiples of a power of two, norms become biases, neurons count in int64.
+    It shares no code with the emulator, beside the rule by which real numbers are rounded, so
+    that equal spikes say something about both.
+
+    Parameters
+    ----------
+    model
+        The model that ``network`` was lowered from.
+    network
+        What ``quantise`` made of it.
+
+    Shape
+    -----
+    in, out: as the model's, in float64, in which every sum below 2^53 units is exact
+
+    Raises
+    ------
+    ArgumentError
+        A network of real numbers, or of another model; a neuron without an integer arithmetic;
+        biases that differ from site to site.
+    StateError
+        While it runs, a current that is no whole number of units.
+
+    Cost
+    ----
+    A copy of the model; a Python loop over time in every neuron layer.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from neurospike import hw, nn as snn
+    >>> model = snn.SpikingSequential(torch.nn.Linear(2, 3), snn.LIF(tau=2.0)).eval()
+    >>> x = torch.ones(4, 1, 2)
+    >>> whole = hw.quantise(hw.lower(model, x), (8, 24))
+    >>> integer_twin(model, whole)(x.double()).shape
+    torch.Size([4, 1, 3])
+    """
+    quantised = network.quantised
+    if quantised is None:
+        raise ArgumentError(
+            "integer_twin.network: must be quantised; got one of real numbers. Give "
+            "quantise(network, bits)."
+        )
+    twin = copy.deepcopy(model).double().eval().requires_grad_(False)
+    spike_mode(twin, "integer")
+    for population in network.populations:
+        if not isinstance(population.neuron, (Source, Membrane)):
+            _put_neuron(twin, population, quantised)
+    tape = Tape()
+    for projection in network.projections:
+        _put_synapses(twin, projection, network, tape)
+    for population in network.populations:
+        _put_bias(twin, population, network, quantised, tape)
+    pooled = any(isinstance(p.wiring, Pooled) for p in network.projections)
+    for parent in list(twin.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, nn.modules.batchnorm._BatchNorm):
+                setattr(parent, name, Bias(tape))
+            elif pooled and isinstance(child, (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)):
+                setattr(parent, name, SumPool(child))
+    return twin
+
+
+class SumPool(nn.Module):
+    """In place of a mean over windows: their sum, as the mean's factor is in the weights."""
+
+    def __init__(self, pool: Any) -> None:
+        super().__init__()
+        self.pool = pool
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Sum every window."""
+        kernel: Any = self.pool.kernel_size
+        edges = kernel if isinstance(kernel, tuple) else (kernel,) * (x.ndim - 2)
+        total: Tensor = self.pool(x) * math.prod(edges)
+        return total.round()  # a mean of three spikes is a third of a number
+
+
+def _put_neuron(twin: nn.Module, population: Population, quantised: Quantisation) -> None:
+    parent, name = _home(twin, population.name)
+    layer = getattr(parent, name)
+    if isinstance(layer, RecurrentDelay):
+        parent, name, layer = layer, "neuron", layer.neuron
+    if not isinstance(layer, Stateful) or layer.emits_spikes != fires(population.neuron):
+        raise ArgumentError(
+            f"integer_twin.model: must have neurons at {population.name}; got "
+            f"{type(layer).__name__}. Lower this very model."
+        )
+    largest = Widths(quantised.weight_bits, quantised.membrane_bits).membrane_limit
+    setattr(parent, name, twin_neuron(population, quantised.scale[population.name], largest))
+
+
+def _put_synapses(twin: nn.Module, projection: Projection, network: Network, tape: Tape) -> None:
+    parent, name = _home(twin, projection.name)
+    layer: Any = getattr(parent, name)
+    put_weights(layer, projection, weight_scale(network, projection))
+    if isinstance(getattr(layer, "bias", None), Tensor):
+        nn.init.zeros_(layer.bias)
+    source = network.population(projection.source)
+    if sends_real_inputs(network, projection) and network.quantised is not None:
+        layer.register_forward_pre_hook(OnGrid(network.quantised.input_scale[source.name]))
+    if not fires(source.neuron) and network.quantised is not None:
+        layer.register_forward_hook(Requantised(network.quantised.scale[projection.target]))
+    if projection.source != projection.target:
+        layer.register_forward_hook(lambda *_: setattr(tape, "last", projection.name))
+
+
+def _put_bias(
+    twin: nn.Module, population: Population, network: Network, quantised: Quantisation, tape: Tape
+) -> None:
+    """Give a population's bias to the first of its projections, or to the norm behind that."""
+    carriers = [p for p in network.into(population.name) if p.source != p.target]
+    if population.bias is None or not carriers:
+        return
+    if population.bias.ndim != 1:
+        raise ArgumentError(
+            f"integer_twin.network: biases must be one a channel; got {population.bias.shape} at "
+            f"{population.name}."
+        )
+    bias = torch.from_numpy(population.bias * quantised.scale[population.name])
+    parent, name = _home(twin, carriers[0].name)
+    own = getattr(getattr(parent, name), "bias", None)
+    if isinstance(own, Tensor):
+        own.copy_(bias)
+    else:
+        tape.biases[carriers[0].name] = bias
+
+
+def _home(twin: nn.Module, path: str) -> tuple[nn.Module, str]:
+    """The module that holds the one of that path, and its name there."""
+    above, _, name = path.rpartition(".")
+    try:
+        parent = twin.get_submodule(above)
+        parent.get_submodule(name)
+    except AttributeError:
+        raise ArgumentError(
+            f"integer_twin.model: must have a layer at {path!r}, as the network says; lower this "
+            "very model."
+        ) from None
+    return parent, name

@@ -1,0 +1,149 @@
+"""Integer weights put back into torch layers, and the biases that stand in for their norms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from neurospike.errors import ArgumentError
+from neurospike.hw.network import Network, Projection
+from neurospike.hw.neuron_models import Source, fires
+from neurospike.hw.quantising.rounding import half_up, to_grid
+from neurospike.nn import (
+    DelayLinear,
+    RecurrentDelay,
+    SparseConv3d,
+    SparseInverseConv3d,
+    SubmanifoldConv3d,
+)
+from neurospike.nn.delay_windows import DelayConvNd
+from neurospike.nn.delayed import Delayed
+from neurospike.sparse import VoxelTensor
+
+_SPARSE = (SubmanifoldConv3d, SparseConv3d, SparseInverseConv3d)
+_CONV = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+_TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+Array = NDArray[Any]
+
+
+def weight_scale(network: Network, projection: Projection) -> float:
+    """Value of one unit of a projection's weights in a quantised network."""
+    quantised = network.quantised
+    if quantised is None:
+        raise ArgumentError(
+            "integer_twin.network: must be quantised; got one of real numbers. Give "
+            "quantise(network, bits)."
+        )
+    unit = quantised.scale[projection.target] / 2.0**projection.shift
+    if fires(network.population(projection.source).neuron):
+        return unit
+    sent = {**quantised.scale, **quantised.input_scale}[projection.source]
+    return unit / sent
+
+
+def put_weights(layer: nn.Module, projection: Projection, scale: float) -> None:
+    """Give a layer the projection's integers, as real numbers of its own layout."""
+    weight = np.asarray(projection.weight, np.float64) * scale
+    values = torch.from_numpy(laid_out(layer, projection, weight))
+    own = layer.weight
+    if not isinstance(own, Tensor) or own.shape != values.shape:
+        raise ArgumentError(
+            f"integer_twin.model: the layer at {projection.name} must have the weights of its "
+            f"projection, {tuple(values.shape)}; got {tuple(getattr(own, 'shape', ()))}. Lower "
+            "this very model."
+        )
+    with torch.no_grad():
+        own.copy_(values)
+    if isinstance(layer, Delayed):
+        layer.round_delays_()
+
+
+def laid_out(layer: nn.Module, projection: Projection, weight: Array) -> Array:
+    """(C_in, taps, C_out / groups) as the layer itself keeps its weights."""
+    sources, taps, width = weight.shape
+    if isinstance(layer, _SPARSE):
+        return np.ascontiguousarray(weight.transpose(1, 0, 2))
+    if isinstance(layer, nn.Linear):  # behind a flattened grid its inputs are channel by channel
+        return np.ascontiguousarray(weight.reshape(sources * taps, width).T)
+    if isinstance(layer, _TRANSPOSED):
+        return weight.transpose(0, 2, 1).reshape(layer.weight.shape)
+    groups = projection.groups
+    split = weight.reshape(groups, sources // groups, taps, width)
+    by_output = split.transpose(0, 3, 1, 2).reshape(groups * width, sources // groups, taps)
+    if isinstance(layer, RecurrentDelay):
+        return np.ascontiguousarray(by_output[..., 0])
+    if isinstance(layer, (DelayLinear, DelayConvNd, *_CONV)):
+        return by_output.reshape(layer.weight.shape)
+    raise ArgumentError(
+        f"integer_twin.model: no rule for a {type(layer).__name__} at {projection.name}; its "
+        "synapses must be a linear, convolution, sparse convolution or delay layer."
+    )
+
+
+@dataclass
+class Tape:
+    """Which projection ran last: the one whose norm comes next, if one does."""
+
+    biases: dict[str, Tensor] = field(default_factory=dict)
+    last: str = ""
+
+
+class Bias(nn.Module):
+    """In place of a norm: adds the bias that it was folded into, of the projection before it.
+
+    Shape
+    -----
+    in, out: (N, C, ...), or a VoxelTensor
+    """
+
+    def __init__(self, tape: Tape) -> None:
+        super().__init__()
+        self.tape = tape
+
+    def forward(self, x: Any) -> Any:
+        """Add it once; a bias is used up by the norm that follows its projection."""
+        bias = self.tape.biases.get(self.tape.last)
+        if bias is None:
+            return x
+        if isinstance(x, VoxelTensor):
+            return x.replace(x.features + bias)
+        return x + bias.reshape(-1, *[1] * (x.ndim - 2))
+
+
+class OnGrid:
+    """Forward pre-hook: real inputs rounded to their grid."""
+
+    def __init__(self, scale: float) -> None:
+        self.scale = scale
+
+    def __call__(self, _layer: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Round the first argument."""
+        return _mapped(inputs[0], lambda x: to_grid(x, self.scale) * self.scale), *inputs[1:]
+
+
+class Requantised:
+    """Forward hook: sums of products rounded half up to the target's unit."""
+
+    def __init__(self, scale: float) -> None:
+        self.scale = scale
+
+    def __call__(self, _layer: nn.Module, _inputs: Any, output: Any) -> Any:
+        """Round the output."""
+        return _mapped(output, lambda y: half_up(y / self.scale) * self.scale)
+
+
+def _mapped(x: Any, rule: Any) -> Any:
+    if isinstance(x, VoxelTensor):
+        return x.replace(_mapped(x.features, rule))
+    return torch.from_numpy(np.asarray(rule(x.detach().numpy()), np.float64))
+
+
+def sends_real_inputs(network: Network, projection: Projection) -> bool:
+    """Whether a projection meets numbers from outside that no neuron made."""
+    source = network.population(projection.source).neuron
+    return isinstance(source, Source) and source.real
