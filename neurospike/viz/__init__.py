@@ -1,6 +1,7 @@
 """Figures and pages from plain arrays; matplotlib is imported when the first one is drawn."""
 
 from neurospike.viz.addressing import count_bars, event_targets
+from neurospike.viz.chip_page import chip_page
 from neurospike.viz.curves import loss_curves
 from neurospike.viz.delays import delay_histograms, sigma_curve
 from neurospike.viz.energy import energy_bars
@@ -10,6 +11,7 @@ from neurospike.viz.raster import spike_raster
 from neurospike.viz.voxels import voxel_view
 
 __all__ = [
+    "chip_page",
     "count_bars",
     "delay_histograms",
     "energy_bars",

@@ -11,8 +11,8 @@ import numpy as np
 
 from neurospike.errors import ArgumentError
 from neurospike.viz._figure import COLOURS, INK, figure
+from neurospike.viz._units import amount, fitting
 
-_UNITS = ((1e12, "J"), (1e9, "mJ"), (1e6, "µJ"), (1e3, "nJ"), (1.0, "pJ"))
 _MOST_ROWS = 40
 
 
@@ -37,14 +37,14 @@ def energy_bars(
         No rows, more than 40, no energies, or one that is negative or not finite.
     """
     names, series = _series(rows)
-    factor, unit = _unit(max(float(np.nanmax(values)) for values in series.values()))
+    factor, unit = fitting(max(float(np.nanmax(values)) for values in series.values()), "pJ")
     shown = {k: v for k, v in series.items() if not k.endswith((" low", " high"))}
     height = 0.8 / len(shown)
     with figure(out, 7.6, 1.3 + (0.18 + 0.2 * len(shown)) * len(names)) as drawing:
         axes = drawing.subplots()
         for index, (label, values) in enumerate(shown.items()):
             at = np.arange(len(names)) + (index - (len(shown) - 1) / 2) * height
-            total = _amount(float(np.nansum(values)))
+            total = amount(float(np.nansum(values)), "pJ")
             axes.barh(
                 at,
                 values / factor,
@@ -67,7 +67,7 @@ def energy_bars(
             for place, value, end in zip(at, values, ends, strict=True):
                 if np.isfinite(value):
                     axes.annotate(
-                        _amount(float(value)),
+                        amount(float(value), "pJ"),
                         (end / factor, place),
                         xytext=(4, 0),
                         textcoords="offset points",
@@ -107,12 +107,3 @@ def _series(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], dict[str, Any
     if any((values < 0).any() or np.isinf(values).any() for values in known):
         raise ArgumentError("energy_bars.rows: energies must be finite and 0 or more.")
     return [str(row.get("name", row.get("layer", index))) for index, row in enumerate(rows)], series
-
-
-def _unit(largest_pj: float) -> tuple[float, str]:
-    return next(((f, name) for f, name in _UNITS if largest_pj >= f), _UNITS[-1])
-
-
-def _amount(value_pj: float) -> str:
-    factor, unit = _unit(value_pj)
-    return f"{value_pj / factor:.3g} {unit}"

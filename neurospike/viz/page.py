@@ -12,8 +12,8 @@ from typing import Any
 
 from neurospike.errors import ArgumentError, DataError
 from neurospike.files import write_atomically
+from neurospike.viz._tables import Rows, facts, table
 
-Rows = Sequence[Mapping[str, Any]]
 Content = str | Rows | Mapping[str, Any]
 Picture = str | os.PathLike[str] | bytes
 
@@ -92,13 +92,9 @@ def _content(heading: str, content: Content) -> str:
     if isinstance(content, str):
         return "\n".join(_paragraph(part) for part in content.split("\n\n") if part.strip())
     if isinstance(content, Mapping):
-        facts = "\n".join(
-            f"<tr><th>{html.escape(str(name))}</th>{_cell(value)}</tr>"
-            for name, value in content.items()
-        )
-        return f'<div class="table"><table><tbody>{facts}</tbody></table></div>'
+        return facts(content)
     if isinstance(content, Sequence) and all(isinstance(row, Mapping) for row in content):
-        return _table([row for row in content if isinstance(row, Mapping)])
+        return table([row for row in content if isinstance(row, Mapping)])
     raise ArgumentError(
         f"html_report.sections: {heading!r} must be text, a mapping or a list of mappings; "
         f"got {type(content).__name__}."
@@ -110,43 +106,6 @@ def _paragraph(text: str) -> str:
     if aligned:
         return f"<pre>{html.escape(text.rstrip())}</pre>"
     return f"<p>{html.escape(text.strip())}</p>"
-
-
-def _table(rows: Rows) -> str:
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    numeric = {name for name in columns if any(_is_number(row.get(name)) for row in rows)}
-    head = "".join(
-        f"<th{' class=number' if name in numeric else ''}>{html.escape(str(name))}</th>"
-        for name in columns
-    )
-    body = "\n".join(
-        "<tr>" + "".join(_cell(row.get(name, "")) for name in columns) + "</tr>" for row in rows
-    )
-    return (
-        f'<div class="table"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
-
-
-def _cell(value: Any) -> str:
-    kind = " class=number" if _is_number(value) else ""
-    return f"<td{kind}>{html.escape(_shown(value))}</td>"
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "–"  # noqa: RUF001
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
-    return str(value)
 
 
 def _figure(caption: str, picture: Picture) -> str:

@@ -1,0 +1,318 @@
+"""What a network would do on chips, as one page that needs nothing beside it."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from neurospike.errors import ArgumentError, MissingExtraError
+from neurospike.files import write_atomically
+from neurospike.viz import _chip_figures as figures
+from neurospike.viz._chip_style import CSS, SCRIPT
+from neurospike.viz._tables import Rows, facts, table
+from neurospike.viz._units import amount, fitting
+
+Part = Mapping[str, Any]
+
+_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+    "img-src data: blob:; font-src data:"
+)
+"""The browser itself refuses to fetch anything for the page."""
+
+
+def chip_page(page: Part, out: str | os.PathLike[str]) -> Path:
+    """Write one HTML page with interactive figures; it asks no other host for anything.
+
+    Parameters
+    ----------
+    page
+        Plain dictionaries, lists, text and numbers; ``neurospike.hw.report_page`` makes it.
+
+        "title": text. "facts": name -> value. "notes": lines of text.
+        "chips": a list, of which each has "name" and "title", and either "refused", a line, or
+        "energy" (pJ), "latency" (s), "power" (W) as low, nominal, high and evidence, or None;
+        "rows" of energy (element, cause, count, low_pj, pj, high_pj, evidence); "unpriced", rows
+        for a table; "sensitive_to", text; "time": cause -> ns a row, with "time_label";
+        "placement", or None: "facts", and for each core x, y, "labels", "held" (names), and
+        "layers" (name, kind "use" or "load", unit, limit, values and texts, one a core);
+        "sources", rows for a table.
+        "addressing": "layers" (name, vanilla, submanifold, probes), "generators" and "levels",
+        rows for tables. Optional.
+        "spikes": strips of events, (name, label, block_neurons, block_steps, counts
+        [step][block]). Optional.
+        "accuracy" and "opponents": rows for tables; an opponent may have "energy" as a chip has.
+        Optional.
+    out
+        The .html file.
+
+    Raises
+    ------
+    ArgumentError
+        A page without chips.
+    MissingExtraError
+        plotly is not installed.
+    DataError
+        A place that cannot be written.
+
+    Cost
+    ----
+    Five megabytes, nearly all of it plotly.js.
+    """
+    if not page.get("chips"):
+        raise ArgumentError("chip_page.page: must hold one chip or more under 'chips'; got none.")
+    library = _plotly()
+    body = _Body()
+    _overview(body, page)
+    for name, section in _SECTIONS.items():
+        section(body, name, page)
+    title = html.escape(str(page["title"]))
+    text = (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{title}</title>\n<style>{CSS}</style>\n</head>\n<body>\n"
+        f"<header><h1>{title}</h1>\n{body.tabs()}\n{body.chips(page['chips'])}</header>\n"
+        f"<main>\n{body.panels()}\n</main>\n"
+        f"{body.specs()}\n<script>{library}</script>\n<script>{SCRIPT}</script>\n"
+        "</body>\n</html>\n"
+    )
+    write_atomically(Path(out), text)
+    return Path(out)
+
+
+@dataclass
+class _Body:
+    """Tabs, what they show, and the figures that are drawn when they are first shown."""
+
+    parts: dict[str, list[str]] = field(default_factory=dict)
+    drawings: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, tab: str, content: str, *, heading: str = "", chip: str | None = None) -> None:
+        """Add a piece to a tab; with a chip it is shown for that chip alone."""
+        shown = "" if chip is None else f' data-chip="{html.escape(chip)}"'
+        head = f"<h2>{html.escape(heading)}</h2>" if heading else ""
+        self.parts.setdefault(tab, []).append(f"<section{shown}>{head}\n{content}</section>")
+
+    def figure(self, spec: Any, caption: str = "") -> str:
+        """Keep a figure for the script, and give its place in the page."""
+        name = f"figure-{len(self.drawings)}"
+        self.drawings[name] = spec
+        text = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
+        height = int(spec["layout"]["height"])
+        return (
+            f'<figure><div class="plot" id="{name}" style="min-height:{height}px"></div>'
+            f"{text}</figure>"
+        )
+
+    def tabs(self) -> str:
+        """The row of tabs."""
+        buttons = "".join(
+            f'<button role="tab" id="tab-{_slug(name)}" aria-controls="{_slug(name)}" '
+            f'aria-selected="{"true" if index == 0 else "false"}">{html.escape(name)}</button>'
+            for index, name in enumerate(self.parts)
+        )
+        return f'<nav role="tablist">{buttons}</nav>'
+
+    def chips(self, chips: Rows) -> str:
+        """Buttons that choose a chip, where there is a choice."""
+        fit = [chip for chip in chips if not chip.get("refused")]
+        buttons = "".join(
+            f'<button data-choose="{html.escape(str(chip["name"]))}" '
+            f'aria-pressed="{"true" if index == 0 else "false"}">'
+            f"{html.escape(str(chip['name']))}</button>"
+            for index, chip in enumerate(fit)
+        )
+        hidden = " hidden" if len(fit) < 2 else ""
+        return f'<nav id="chips"{hidden}><span>chip</span>{buttons}</nav>'
+
+    def panels(self) -> str:
+        """What the tabs show."""
+        return "\n".join(
+            f'<div role="tabpanel" id="{_slug(name)}" aria-labelledby="tab-{_slug(name)}"'
+            f"{'' if index == 0 else ' hidden'}>\n" + "\n".join(parts) + "\n</div>"
+            for index, (name, parts) in enumerate(self.parts.items())
+        )
+
+    def specs(self) -> str:
+        """The figures as data; "<" is escaped so that no text can end the element."""
+        data = json.dumps(self.drawings, allow_nan=False, separators=(",", ":"))
+        safe = data.replace("<", "\\u003c")
+        return f'<script type="application/json" id="figures">{safe}</script>'
+
+
+def _overview(body: _Body, page: Part) -> None:
+    tab = "Overview"
+    body.add(tab, facts(page.get("facts", {})), heading="What ran")
+    rows = [_summary(chip) for chip in page["chips"]]
+    body.add(tab, table(rows), heading="Per inference")
+    fit = [chip for chip in page["chips"] if not chip.get("refused")]
+    shown = [{"name": chip["name"], "energy": chip["energy"]} for chip in fit]
+    shown += [row for row in page.get("opponents", ()) if row.get("energy")]
+    if any(row["energy"] for row in shown):
+        spec = figures.range_figure(shown, "energy", "energy per inference", "pJ")
+        caption = "Low, nominal and high, where sources disagree; the axis is logarithmic."
+        body.add(tab, body.figure(spec, caption))
+    notes = "".join(f"<li>{html.escape(str(note))}</li>" for note in page.get("notes", ()))
+    if notes:
+        body.add(tab, f"<ul>{notes}</ul>", heading="Notes")
+
+
+def _summary(chip: Part) -> dict[str, Any]:
+    if chip.get("refused"):
+        return {"chip": chip["title"], "energy": f"does not fit: {chip['refused']}"}
+    row: dict[str, Any] = {"chip": chip["title"]}
+    for name, base in (("energy", "pJ"), ("latency", "s"), ("power", "W")):
+        found = chip.get(name)
+        row[name] = _interval(found, base)
+        if found is not None:
+            row[name] += f", {found['evidence']}"
+    row["most sensitive to"] = chip.get("sensitive_to", "")
+    return row
+
+
+def _energy(body: _Body, tab: str, page: Part) -> None:
+    for chip in _fitting(page):
+        name = str(chip["name"])
+        if chip["rows"]:
+            spec = figures.energy_figure(chip["rows"], chip["energy"])
+            body.add(
+                tab,
+                body.figure(spec, "Hover over a bar for its count, its range and its evidence."),
+                heading=f"Energy by layer and cause: {chip['title']}",
+                chip=name,
+            )
+        if chip.get("unpriced"):
+            text = "<p>Counted, but no source prices it: not in the total.</p>"
+            body.add(tab, text + table(chip["unpriced"]), heading="Unpriced", chip=name)
+        body.add(tab, table([_energy_row(r) for r in chip["rows"]]), heading="Rows", chip=name)
+
+
+def _energy_row(row: Part) -> dict[str, Any]:
+    return {
+        "element": row["element"],
+        "cause": row["cause"],
+        "count": float(row["count"]),
+        "low": amount(float(row["low_pj"]), "pJ"),
+        "nominal": amount(float(row["pj"]), "pJ"),
+        "high": amount(float(row["high_pj"]), "pJ"),
+        "evidence": row["evidence"],
+    }
+
+
+def _addressing(body: _Body, tab: str, page: Part) -> None:
+    part = page.get("addressing")
+    if not part or not part.get("layers"):
+        return
+    columns = {
+        "vanilla": "vanilla: taps inside the grid",
+        "submanifold": "submanifold: taps with a target",
+    }
+    spec = figures.grouped_figure(part["layers"], columns, "targets visited by events")
+    caption = "What the same events would visit on the whole grid, and what they meet."
+    body.add(tab, body.figure(spec, caption), heading="Vanilla against submanifold")
+    body.add(tab, table(part["layers"]), heading="By layer")
+    for key, heading in (("generators", "Index generators"), ("levels", "Occupied voxels")):
+        if part.get(key):
+            body.add(tab, table(part[key]), heading=heading)
+
+
+def _cores(body: _Body, tab: str, page: Part) -> None:
+    for chip in _fitting(page):
+        placement = chip.get("placement")
+        if placement:
+            content = facts(placement["facts"]) + body.figure(
+                figures.core_figure(placement), "Choose above the map what colours it."
+            )
+            heading = f"Cores: {chip['title']}"
+            body.add(tab, content, heading=heading, chip=str(chip["name"]))
+
+
+def _spikes(body: _Body, tab: str, page: Part) -> None:
+    if page.get("spikes"):
+        content = body.figure(figures.raster_figure(page["spikes"]))
+        body.add(tab, content, heading="Events of the first sample")
+
+
+def _latency(body: _Body, tab: str, page: Part) -> None:
+    for chip in _fitting(page):
+        if chip.get("time"):
+            label = str(chip.get("time_label", "time"))
+            content = body.figure(figures.latency_figure(chip["time"], label))
+            heading = f"Time of every barrier: {chip['title']}"
+            body.add(tab, content, heading=heading, chip=str(chip["name"]))
+
+
+def _accuracy(body: _Body, tab: str, page: Part) -> None:
+    if page.get("accuracy"):
+        body.add(tab, table(page["accuracy"]), heading="Accuracy before and after quantisation")
+
+
+def _opponents(body: _Body, tab: str, page: Part) -> None:
+    rows = page.get("opponents")
+    if rows:
+        shown = [{**row, "energy": _interval(row.get("energy"), "pJ")} for row in rows]
+        body.add(tab, table(shown), heading="The same task on conventional arithmetic")
+        for note in page.get("opponent_notes", ()):
+            body.add(tab, f"<p>{html.escape(str(note))}</p>")
+
+
+def _sources(body: _Body, tab: str, page: Part) -> None:
+    for chip in page["chips"]:
+        if chip.get("sources"):
+            refused = chip.get("refused")
+            body.add(
+                tab,
+                '<input class="filter" type="search" placeholder="filter" aria-label="filter">'
+                + table(chip["sources"]),
+                heading=f"Numbers and their sources: {chip['title']}",
+                chip=None if refused else str(chip["name"]),
+            )
+
+
+_SECTIONS = {
+    "Energy": _energy,
+    "Addressing": _addressing,
+    "Cores": _cores,
+    "Spikes": _spikes,
+    "Latency": _latency,
+    "Accuracy": _accuracy,
+    "Opponents": _opponents,
+    "Sources": _sources,
+}
+
+
+def _fitting(page: Part) -> list[Part]:
+    return [chip for chip in page["chips"] if not chip.get("refused")]
+
+
+def _interval(found: Part | None, base: str) -> str:
+    if found is None:
+        return "–"  # noqa: RUF001
+    low, middle, high = (float(found[name]) for name in ("low", "nominal", "high"))
+    if low == middle == high:
+        return amount(middle, base)
+    factor, unit = fitting(middle, base)
+    return f"{middle / factor:.3g} {unit} ({low / factor:.3g} to {high / factor:.3g})"
+
+
+def _slug(name: str) -> str:
+    return name.lower().replace(" ", "-")
+
+
+def _plotly() -> str:
+    try:
+        from plotly.offline import get_plotlyjs
+    except ImportError as error:
+        raise MissingExtraError(
+            "chip_page: the page needs plotly, which is not installed; "
+            "run `pip install neurospike[train]`."
+        ) from error
+    library: str = get_plotlyjs()
+    # A closing tag inside the library would end its element.
+    return library.replace("</script", "<\\/script")
