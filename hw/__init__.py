@@ -5,7 +5,9 @@ from neurospike.hw.chip import Chip, list_chips, load_chip
 from neurospike.hw.compare import Comparison, compare
 from neurospike.hw.counter import count
 from neurospike.hw.counts import Counts, LayerCount
+from neurospike.hw.emulation import emulate
 from neurospike.hw.operations import Call, Operations
+from neurospike.hw.pricing import Interval, Report, price
 from neurospike.hw.quantising import quantise
 from neurospike.hw.registry import counts
 from neurospike.hw.tally import replay
@@ -16,15 +18,19 @@ __all__ = [
     "Chip",
     "Comparison",
     "Counts",
+    "Interval",
     "LayerCount",
     "Operations",
+    "Report",
     "addressing",
     "ann_twin",
     "compare",
     "count",
     "counts",
+    "emulate",
     "list_chips",
     "load_chip",
+    "price",
     "quantise",
     "replay",
 ]

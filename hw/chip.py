@@ -99,6 +99,7 @@ class Prices(Part):
     address: Price | None = Field(None, description="address generated")
     probe: Price | None = Field(None, description="occupancy probe")
     index_read: Price | None = Field(None, description="read of an index of voxels")
+    mark: Price | None = Field(None, description="flag set for a site that spiked")
     weight_read: Price | None = Field(None, description="weight read")
     membrane_read: Price | None = Field(None, description="membrane read")
     membrane_write: Price | None = Field(None, description="membrane written")
@@ -121,6 +122,7 @@ class Times(Part):
     spike_fire: Time | None = Field(None, description="neuron that fires")
     packet_out: Time | None = Field(None, description="packet sent")
     packet_in: Time | None = Field(None, description="packet received")
+    add: Time | None = Field(None, description="addition of a shortcut")
     hop_x: Time | None = Field(None, description="link passed along x")
     hop_y: Time | None = Field(None, description="link passed along y")
     barrier: Barrier | None = Field(None, description="all cores synchronised")
@@ -130,7 +132,8 @@ class Times(Part):
 class Affine(Part):
     """Energy that each operation adds to a chip's idle power: a fit to the whole chip.
 
-    Each entry holds everything that comes with its operation, so no other price is added.
+    Each entry holds what comes with its operation (neurons, packets, hops), so that none of
+    ``prices`` is ever added to it.
     """
 
     synops: Price | None = Field(None, description="synaptic operation, of any kind")
