@@ -107,12 +107,19 @@ class Trace:
         target's core), "packets_out" (at the source's). Empty without a placement.
     links
         (rows,) packets and messages on the busiest link; empty without a placement.
+    flow
+        (4, x, y) packets and messages on every link, over all rows: to the east, west, north and
+        south; a link from tile (x, y) to (x + 1, y), or to (x, y + 1), has the place of its lower
+        end. Empty without a placement.
     sites
         Occupied sites of each level and sample, (samples, levels).
     rebuild
         Generator ("bitmap", "hash", "rulebook") -> count -> (samples,).
     generator
         The index generator that probes and index reads were counted for.
+    margin
+        Population whose spikes were forced -> (differences,): how far its membrane was from
+        deciding the same, in the order of samples, steps and neurons.
     """
 
     network: Network
@@ -128,9 +135,11 @@ class Trace:
     shortcuts: dict[str, Counts] = field(default_factory=dict)
     cores: dict[str, Counts] = field(default_factory=dict)
     links: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    flow: NDArray[np.int64] = field(default_factory=lambda: np.zeros((4, 0, 0), np.int64))
     sites: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), np.int64))
     rebuild: dict[str, Counts] = field(default_factory=dict)
     generator: str = "bitmap"
+    margin: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:

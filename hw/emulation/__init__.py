@@ -1,3 +1,5 @@
 """Emulation: what a network does, event by event, step by step."""
 
-__all__: list[str] = []
+from neurospike.hw.emulation.emulating import emulate
+
+__all__ = ["emulate"]

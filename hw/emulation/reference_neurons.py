@@ -49,7 +49,9 @@ def rest(neuron: NeuronModel, channel: int) -> list[Any]:
         return [0]
     if isinstance(neuron, CubaModel):
         return [0, 0]
-    return [0, 0, 0] if isinstance(neuron, AdLIFModel) else []
+    if isinstance(neuron, AdLIFModel):
+        return [0, 0, 0] if at(neuron.parameters.get("euler", 0), 0) else [0, 0]
+    return []
 
 
 def decide(
@@ -136,15 +138,14 @@ def _cuba(
 def _adlif(
     parameters: dict[str, Parameter], channel: int, state: list[Any], x: Any, told: Any
 ) -> tuple[int, Any]:
-    u, w, late = state
+    u, w, felt = state[0], state[1], state[-1]
     alpha, beta, a, b = (at(parameters[name], channel) for name in ("alpha", "beta", "a", "b"))
     threshold = at(parameters["threshold"], channel)
-    felt = late if at(parameters.get("euler", 0), 0) else w
     h = alpha * u + (1 - alpha) * (x - felt)
     s = int(h >= threshold)
     sent = s if told is None else int(told)
     after = _after(h, sent, threshold, parameters)
-    state[:] = after, beta * w + (a * after + b * sent), w
+    state[:] = [after, beta * w + (a * after + b * sent), w][: len(state)]
     return s, h
 
 
