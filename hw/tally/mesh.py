@@ -56,9 +56,19 @@ class Plane:
         """(rows,) messages on the busiest link; empty without a placement."""
         if self.placement is None:
             return np.zeros(0, np.int64)
-        # Differences along the way become loads by a running sum: along x for the first two
-        # directions, along y for the others.
-        along_x = self.flow[:, :2].cumsum(2).max((1, 2, 3), initial=0)
-        along_y = self.flow[:, 2:].cumsum(3).max((1, 2, 3), initial=0)
-        busiest: Ints = np.maximum(along_x, along_y)
+        busiest: Ints = _loads(self.flow).max((1, 2, 3), initial=0)
         return busiest
+
+    def links(self) -> Ints:
+        """Messages of all rows on every link, as ``Trace.flow``; empty without a placement."""
+        if self.placement is None:
+            return np.zeros((4, 0, 0), np.int64)
+        return _loads(self.flow.sum(0, keepdims=True))[0]
+
+
+def _loads(flow: Ints) -> Ints:
+    """Differences along the way -> messages on every link, (rows, 4, x, y).
+
+    A running sum: along x for the first two directions, along y for the others.
+    """
+    return np.concatenate([flow[:, :2].cumsum(2), flow[:, 2:].cumsum(3)], axis=1)

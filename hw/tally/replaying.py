@@ -106,6 +106,7 @@ def replay(
         shortcuts=found.shortcuts,
         cores=found.cores,
         links=found.links,
+        flow=found.flow,
         sites=found.sites,
         rebuild=found.rebuild,
         generator=generator,

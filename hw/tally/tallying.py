@@ -30,7 +30,7 @@ class Tally:
 
     Attributes
     ----------
-    populations, projections, shortcuts, cores, links, rebuild
+    populations, projections, shortcuts, cores, links, rebuild, flow
         As in ``Trace``.
     sites
         (samples, levels) occupied sites.
@@ -43,6 +43,7 @@ class Tally:
     links: NDArray[np.int64]
     rebuild: dict[str, Counts] = field(default_factory=dict)
     sites: NDArray[np.int64] = field(default_factory=lambda: np.zeros((1, 0), np.int64))
+    flow: NDArray[np.int64] = field(default_factory=lambda: np.zeros((4, 0, 0), np.int64))
 
 
 def depth_of(network: Network, mode: str = "unary") -> int:
@@ -131,6 +132,7 @@ def tally(
         found.shortcuts[shortcut.name] = own
         _keep(found.cores, shortcut.name, by_core)
     found.links = plane.busiest()
+    found.flow = plane.links()
     found.sites = np.array([[len(one) for one in sets]], np.int64).reshape(1, len(sets))
     found.rebuild = _rebuild(network, sets, dict(pairs), static=static)
     return found
@@ -148,6 +150,7 @@ def joined(tallies: Sequence[Tally]) -> Tally:
         links=np.concatenate([one.links for one in tallies]),
         rebuild=_joined([one.rebuild for one in tallies]),
         sites=np.concatenate([one.sites for one in tallies]),
+        flow=np.sum([one.flow for one in tallies], axis=0),
     )
 
 

@@ -57,6 +57,13 @@ def check(fast, slow):
             assert table.sum() == sum(n for (_, core), n in expected.items() if core is not None)
     busiest = [max(slow.links[row].values(), default=0) for row in range(len(fast.links))]
     assert fast.links.tolist() == busiest
+    ways = ((1, 0), (-1, 0), (0, 1), (0, -1))
+    expected = np.zeros_like(fast.flow)
+    for passed in slow.links.values():
+        for (x, y, to_x, to_y), messages in passed.items():
+            way = ways.index((to_x - x, to_y - y))
+            expected[way, min(x, to_x), min(y, to_y)] += messages
+    assert fast.flow.tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize("place", PLACES)
