@@ -1,0 +1,52 @@
+"""SANA-FE's gesture network emulated from its own weights: every neuron's spikes, every total."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neurospike.bench import sanafe_peer
+from neurospike.hw import emulate
+
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "sanafe_dvs100"
+
+pytestmark = pytest.mark.real
+sanafe = pytest.importorskip("sanafe", reason="SANA-FE is not installed")
+
+
+@pytest.fixture(scope="module")
+def trace():
+    network = sanafe_peer.gesture_network(sanafe_peer.gesture_arrays())
+    return emulate(network, None, sanafe_peer.gesture_placement(), schedule="pipelined")
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="needs shared/data/sanafe_dvs100")
+def test_recorded_counts(trace) -> None:
+    recorded = np.load(DATA / "counts.npz")
+    expected = json.loads((DATA / "expected.json").read_text())
+    for index, population in enumerate(trace.network.populations):
+        channels = population.space.channels
+        counts = trace.spikes[population.name].sum(0)
+        cores = trace.placement.core[population.name]
+        np.testing.assert_array_equal(
+            sanafe_peer.by_channel(counts, channels), recorded[f"counts{index}"]
+        )
+        np.testing.assert_array_equal(
+            sanafe_peer.by_channel(cores, channels), recorded[f"core{index}"]
+        )
+    assert trace.rows == expected["timesteps_executed"] == 100
+    assert trace.total("fired") == expected["neurons_fired"] == 29252
+    assert trace.total("synops") == expected["spikes"] == 4172959
+    assert trace.total("updates") == expected["neurons_updated"] == 919404
+    assert trace.total("packets") == expected["packets_sent"] == 198161
+    assert trace.total("hops_x") == expected["hops_x"] == 146279
+    assert trace.total("hops_y") == expected["hops_y"] == 230885
+
+
+def test_integers_give_the_same_spikes(trace) -> None:
+    whole = emulate(trace.network, None, quantise=(10, 24), schedule="pipelined")
+    assert whole.network.quantised.errors["conv1"].rms == 0
+    for name, spikes in trace.spikes.items():
+        np.testing.assert_array_equal(whole.spikes[name], spikes, err_msg=name)
+    assert whole.total("saturations") == 0
