@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from neurospike.hw.chip import Chip
 from neurospike.hw.pricing.interval import Interval
+from neurospike.hw.trace import Trace
 
 
 @dataclass(frozen=True)
@@ -210,6 +211,31 @@ class Report:
                 if figure is not None:
                     found[key] = figure.model_dump(exclude_none=True)
         return found
+
+    def to_html(self, trace: Trace | None = None) -> str:
+        """One HTML page with interactive figures, as text; it needs no network.
+
+        Parameters
+        ----------
+        trace
+            What was priced, for addresses, cores and spikes; without it the page has energy,
+            time and sources.
+
+        Raises
+        ------
+        MissingExtraError
+            plotly is not installed.
+
+        Cost
+        ----
+        Five megabytes, nearly all of it plotly.js.
+        """
+        from neurospike.hw.report_page import OnChip, page_content
+        from neurospike.viz import chip_html
+
+        facts = {"convention": self.convention, "samples": self.samples}
+        found = OnChip(self.chip, self, trace)
+        return chip_html(page_content([found], title=self.chip.title, facts=facts))
 
     def to_json(self, *, indent: int | None = 2) -> str:
         """One JSON document."""

@@ -27,7 +27,21 @@ _POLICY = (
 
 
 def chip_page(page: Part, out: str | os.PathLike[str]) -> Path:
-    """Write one HTML page with interactive figures; it asks no other host for anything.
+    """Write what ``chip_html`` gives to a file.
+
+    Raises
+    ------
+    ArgumentError, MissingExtraError
+        As ``chip_html``.
+    DataError
+        A place that cannot be written.
+    """
+    write_atomically(Path(out), chip_html(page))
+    return Path(out)
+
+
+def chip_html(page: Part) -> str:
+    """One HTML page with interactive figures, as text; it asks no other host for anything.
 
     Parameters
     ----------
@@ -36,7 +50,8 @@ def chip_page(page: Part, out: str | os.PathLike[str]) -> Path:
 
         "title": text. "facts": name -> value. "notes": lines of text.
         "chips": a list, of which each has "name" and "title", and either "refused", a line, or
-        "energy" (pJ), "latency" (s), "power" (W) as low, nominal, high and evidence, or None;
+        "energy", "with_idle" (pJ), "latency" (s), "power" (W) as low, nominal, high and evidence,
+        or None;
         "rows" of energy (element, cause, count, low_pj, pj, high_pj, evidence); "unpriced", rows
         for a table; "sensitive_to", text; "time": cause -> ns a row, with "time_label";
         "placement", or None: "facts", and for each core x, y, "labels", "held" (names), and
@@ -48,8 +63,6 @@ def chip_page(page: Part, out: str | os.PathLike[str]) -> Path:
         [step][block]). Optional.
         "accuracy" and "opponents": rows for tables; an opponent may have "energy" as a chip has.
         Optional.
-    out
-        The .html file.
 
     Raises
     ------
@@ -57,8 +70,6 @@ def chip_page(page: Part, out: str | os.PathLike[str]) -> Path:
         A page without chips.
     MissingExtraError
         plotly is not installed.
-    DataError
-        A place that cannot be written.
 
     Cost
     ----
@@ -72,7 +83,7 @@ def chip_page(page: Part, out: str | os.PathLike[str]) -> Path:
     for name, section in _SECTIONS.items():
         section(body, name, page)
     title = html.escape(str(page["title"]))
-    text = (
+    return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -82,8 +93,6 @@ def chip_page(page: Part, out: str | os.PathLike[str]) -> Path:
         f"{body.specs()}\n<script>{library}</script>\n<script>{SCRIPT}</script>\n"
         "</body>\n</html>\n"
     )
-    write_atomically(Path(out), text)
-    return Path(out)
 
 
 @dataclass
@@ -167,8 +176,14 @@ def _summary(chip: Part) -> dict[str, Any]:
     if chip.get("refused"):
         return {"chip": chip["title"], "energy": f"does not fit: {chip['refused']}"}
     row: dict[str, Any] = {"chip": chip["title"]}
-    for name, base in (("energy", "pJ"), ("latency", "s"), ("power", "W")):
-        found = chip.get(name)
+    columns = (
+        ("energy", "energy", "pJ"),
+        ("with_idle", "with idle power", "pJ"),
+        ("latency", "latency", "s"),
+        ("power", "power", "W"),
+    )
+    for key, name, base in columns:
+        found = chip.get(key)
         row[name] = _interval(found, base)
         if found is not None:
             row[name] += f", {found['evidence']}"

@@ -1,0 +1,145 @@
+"""Accuracy against energy, with the points that none other beats joined by a line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from neurospike.errors import ArgumentError
+from neurospike.viz._figure import COLOURS, INK, figure
+from neurospike.viz._units import fitting
+
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_MOST_NAMES = 14
+
+
+def pareto_plot(
+    points: Sequence[Mapping[str, Any]],
+    out: str | os.PathLike[str],
+    *,
+    title: str = "Accuracy against energy",
+    note: str = "",
+) -> Path:
+    """Draw every point in the colour of its group, and the front of each group as a staircase.
+
+    Parameters
+    ----------
+    points
+        Mappings with "group", "energy_pj" (above 0) and "accuracy", a share of 1; "front" is true
+        where no point of the group beats it, and "name" is then written beside it.
+        "energy_low_pj", "energy_high_pj", "accuracy_low" and "accuracy_high" are drawn as ranges.
+    out
+        A .png, .svg or .pdf file.
+    note
+        A line below the axes, such as how many points are not drawn.
+
+    Raises
+    ------
+    ArgumentError
+        No points, energies that are not above 0, accuracies that are no shares.
+    """
+    _check(points)
+    groups = list(dict.fromkeys(str(point["group"]) for point in points))
+    with figure(out, 7.6, 4.8) as drawing:
+        axes = drawing.subplots()
+        axes.set_xscale("log")
+        for index, group in enumerate(groups):
+            members = [point for point in points if str(point["group"]) == group]
+            colour = COLOURS[index % len(COLOURS)]
+            _draw_group(axes, group, members, colour, _MARKERS[index % len(_MARKERS)])
+        _name_front(axes, points)
+        axes.xaxis.set_major_formatter(_as_energy)
+        axes.xaxis.set_minor_formatter(_minor_as_energy(points))
+        axes.tick_params(axis="x", which="minor", labelsize=8)
+        axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}")
+        axes.set(xlabel="energy an inference, priced operations", ylabel="accuracy (%)")
+        axes.set_title(title)
+        axes.margins(x=0.08, y=0.08)
+        low, high = axes.get_ylim()
+        axes.set_ylim(max(low, -0.02), min(high, 1.04))
+        axes.legend(loc="best", fontsize=9)
+        if note:
+            drawing.supxlabel(note, x=0.01, ha="left", fontsize=8, color="#4D4D4D")
+    return Path(out)
+
+
+def _draw_group(
+    axes: Any, group: str, members: Sequence[Mapping[str, Any]], colour: str, marker: str
+) -> None:
+    front = sorted((p for p in members if p.get("front")), key=lambda p: float(p["energy_pj"]))
+    behind = [p for p in members if not p.get("front")]
+    for point in members:
+        x, y = float(point["energy_pj"]), float(point["accuracy"])
+        ends = [point.get(k) for k in ("energy_low_pj", "energy_high_pj")]
+        if None not in ends and ends[0] > 0:
+            axes.plot(ends, [y, y], color=colour, linewidth=1.0, alpha=0.35)
+        ends = [point.get(k) for k in ("accuracy_low", "accuracy_high")]
+        if None not in ends and point.get("front"):
+            axes.plot([x, x], ends, color=colour, linewidth=1.0, alpha=0.35)
+    axes.scatter(
+        [p["energy_pj"] for p in behind],
+        [p["accuracy"] for p in behind],
+        s=26,
+        marker=marker,
+        facecolors="none",
+        edgecolors=colour,
+        linewidths=1.0,
+        alpha=0.7,
+    )
+    axes.step(
+        [p["energy_pj"] for p in front],
+        [p["accuracy"] for p in front],
+        where="post",
+        color=colour,
+        linewidth=1.4,
+        marker=marker,
+        markersize=6,
+        label=group,
+    )
+
+
+def _name_front(axes: Any, points: Sequence[Mapping[str, Any]]) -> None:
+    named = [p for p in points if p.get("front") and p.get("name")]
+    if len(named) > _MOST_NAMES:
+        return
+    for point in named:
+        axes.annotate(
+            str(point["name"]),
+            (float(point["energy_pj"]), float(point["accuracy"])),
+            xytext=(5, -11),
+            textcoords="offset points",
+            fontsize=7.5,
+            color=INK,
+        )
+
+
+def _as_energy(value: float, _position: Any = None) -> str:
+    factor, unit = fitting(value, "pJ")
+    return f"{value / factor:.3g} {unit}"
+
+
+def _minor_as_energy(points: Sequence[Mapping[str, Any]]) -> Any:
+    # Within one decade the powers of ten alone would leave the axis without a number.
+    energies = [float(point["energy_pj"]) for point in points]
+    close = max(energies) < 30 * min(energies)
+
+    def shown(value: float, _position: Any = None) -> str:
+        leading = f"{value:e}"[0]
+        return _as_energy(value) if close and leading in "235" else ""
+
+    return shown
+
+
+def _check(points: Sequence[Mapping[str, Any]]) -> None:
+    if not points:
+        raise ArgumentError("pareto_plot.points: must be one point or more; got none.")
+    for point in points:
+        energy, accuracy = float(point["energy_pj"]), float(point["accuracy"])
+        if not 0 < energy < float("inf"):
+            raise ArgumentError(f"pareto_plot.points: energies must be above 0; got {energy} pJ.")
+        if not 0 <= accuracy <= 1:
+            raise ArgumentError(
+                f"pareto_plot.points: accuracies must be shares from 0 to 1; got {accuracy}."
+            )
