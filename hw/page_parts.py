@@ -74,7 +74,7 @@ def placement_part(trace: Trace) -> dict[str, Any] | None:
 
 def spike_strips(trace: Trace) -> list[dict[str, Any]]:
     """Events of the first sample, a strip a population, in blocks of neurons and steps."""
-    strips = []
+    strips: list[dict[str, Any]] = []
     for population in trace.network.populations:
         spikes = trace.spikes.get(population.name)
         if spikes is None or not fires(population.neuron) or len(strips) == _MOST_STRIPS:
@@ -234,11 +234,13 @@ def _first_sample(trace: Trace, spikes: Any) -> NDArray[np.int64]:
     values = np.asarray(spikes[0] if isinstance(spikes, list) else spikes)
     if not isinstance(spikes, list):
         values = values[: len(values) // max(trace.samples, 1)]
-    magnitude = np.abs(values).astype(np.int64)
+    magnitude: NDArray[np.int64] = np.abs(values).astype(np.int64)
     if trace.mode != "unary" or trace.depth == 1:
         return magnitude
     row = np.arange(trace.depth)[None, :, None]
-    spread = np.maximum(magnitude[:, None] - row + trace.depth - 1, 0) // trace.depth
+    spread: NDArray[np.int64] = (
+        np.maximum(magnitude[:, None] - row + trace.depth - 1, 0) // trace.depth
+    )
     return spread.reshape(-1, values.shape[1])
 
 

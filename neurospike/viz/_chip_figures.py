@@ -27,7 +27,7 @@ def energy_figure(rows: Rows, total: Mapping[str, Any]) -> Spec:
     for row in rows:
         spent[str(row["cause"])] = spent.get(str(row["cause"]), 0.0) + float(row["pj"])
     causes = sorted(spent, key=lambda cause: -spent[cause])
-    found = {(str(row["element"]), str(row["cause"])): row for row in rows}
+    found = _merged(rows)
     factor, unit = fitting(max((sum_of(rows, e, "high_pj") for e in elements), default=1.0), "pJ")
     traces: list[Spec] = []
     choices: dict[str, list[Any]] = {name: [] for name, _ in _ENERGIES}
@@ -68,6 +68,22 @@ def energy_figure(rows: Rows, total: Mapping[str, Any]) -> Spec:
         "updatemenus": [_buttons(buttons, active=1)],
     }
     return {"data": traces, "layout": layout}
+
+
+def _merged(rows: Rows) -> dict[tuple[str, str], dict[str, Any]]:
+    """One cell an element and cause; a cause may have two prices, such as a packet's two ends."""
+    cells: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in rows:
+        key = (str(row["element"]), str(row["cause"]))
+        if key not in cells:
+            cells[key] = dict(row)
+            continue
+        cell = cells[key]
+        for _, column in _ENERGIES:
+            cell[column] += row[column]
+        if row["evidence"] not in cell["evidence"]:
+            cell["evidence"] += f" and {row['evidence']}"
+    return cells
 
 
 def sum_of(rows: Rows, element: str, key: str) -> float:
@@ -226,7 +242,10 @@ def latency_figure(causes: Mapping[str, Sequence[float]], label: str) -> Spec:
 
 
 def range_figure(rows: Rows, key: str, label: str, base: str) -> Spec:
-    """A dot a row with its range, on a logarithmic axis; ``base`` is the unit of the numbers."""
+    """A dot a row with its range; ``base`` is the unit of the numbers.
+
+    The axis is logarithmic where they are far apart.
+    """
     shown = [row for row in rows if row.get(key)]
     factor, unit = fitting(max((float(row[key]["high"]) for row in shown), default=1.0), base)
     low, middle, high = (
@@ -253,10 +272,12 @@ def range_figure(rows: Rows, key: str, label: str, base: str) -> Spec:
         + " (%{customdata[0]:.4g} to %{customdata[1]:.4g})<br>%{customdata[2]}<extra></extra>",
         "marker": {"size": 11, "color": [COLOURS[i % len(COLOURS)] for i in range(len(shown))]},
     }  # fmt: skip
+    wide = bool(len(shown)) and high.max() > 30 * max(low.min(), 1e-300)
+    axis = _axis(f"{label} ({unit})", **(_LOG if wide else {"rangemode": "tozero"}))
     layout = _layout(height=130 + 40 * len(shown), left=True)
     layout |= {
         "showlegend": False,
-        "xaxis": _axis(f"{label} ({unit})", **_LOG),
+        "xaxis": axis,
         "yaxis": _axis("", autorange="reversed", type="category"),
     }
     return {"data": [trace], "layout": layout}

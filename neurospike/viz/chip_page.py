@@ -165,7 +165,7 @@ def _overview(body: _Body, page: Part) -> None:
     shown += [row for row in page.get("opponents", ()) if row.get("energy")]
     if any(row["energy"] for row in shown):
         spec = figures.range_figure(shown, "energy", "energy per inference", "pJ")
-        caption = "Low, nominal and high, where sources disagree; the axis is logarithmic."
+        caption = "Low, nominal and high, where sources disagree."
         body.add(tab, body.figure(spec, caption))
     notes = "".join(f"<li>{html.escape(str(note))}</li>" for note in page.get("notes", ()))
     if notes:

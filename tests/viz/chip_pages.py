@@ -40,7 +40,8 @@ def source(name: str, value: float) -> dict[str, Any]:
 def chip(name: str, scale: float) -> dict[str, Any]:
     rows = [
         row("stem.conv", "synops", 40_000 * scale, 24.0),
-        row("stem.conv", "packets", 900 * scale, 111.0),
+        row("stem.conv", "packets", 900 * scale, 100.0),
+        row("stem.conv", "packets", 900 * scale, 11.0),  # sent, and received
         row("stem", "updates", 5_000 * scale, 21.6),
         row("head <&>", "synops", 2_000 * scale, 35.5),
     ]

@@ -11,6 +11,7 @@ import pytest
 
 from neurospike import viz
 from neurospike.errors import ArgumentError, DataError
+from neurospike.viz._chip_figures import energy_figure
 
 from .chip_pages import chip, page
 from .chromium import Chromium, needs_chromium
@@ -44,6 +45,18 @@ def show(browser: Chromium, tab: str) -> int:
             ).length"""
         )
     )
+
+
+def test_bars_add_up_to_the_total() -> None:
+    one = chip("a", 1.0)
+    spec = energy_figure(one["rows"], one["energy"])
+    assert len(spec["data"]) == 3
+    drawn = sum(sum(trace["x"]) for trace in spec["data"])
+    assert drawn == pytest.approx(one["energy"]["nominal"] / 1e6)
+    for button in spec["layout"]["updatemenus"][0]["buttons"]:
+        end = button["label"].split(":")[0]
+        drawn = sum(sum(column) for column in button["args"][0]["x"])
+        assert drawn == pytest.approx(one["energy"][end] / 1e6)
 
 
 @needs_chromium
