@@ -6,7 +6,9 @@ from neurospike.hw.compare import Comparison, compare
 from neurospike.hw.counter import count
 from neurospike.hw.counts import Counts, LayerCount
 from neurospike.hw.emulation import emulate
+from neurospike.hw.lowering import LayerCall, lower, lowers
 from neurospike.hw.operations import Call, Operations
+from neurospike.hw.placing import place, place_as
 from neurospike.hw.pricing import Interval, Report, price
 from neurospike.hw.quantising import quantise
 from neurospike.hw.registry import counts
@@ -19,6 +21,7 @@ __all__ = [
     "Comparison",
     "Counts",
     "Interval",
+    "LayerCall",
     "LayerCount",
     "Operations",
     "Report",
@@ -30,6 +33,10 @@ __all__ = [
     "emulate",
     "list_chips",
     "load_chip",
+    "lower",
+    "lowers",
+    "place",
+    "place_as",
     "price",
     "quantise",
     "replay",

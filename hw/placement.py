@@ -41,13 +41,13 @@ class Use:
     used
         (cores,), in the limit's own unit.
     limit
-        The same of a whole core; None where the chip has none.
+        The same of a whole core, or (cores,) where cores differ; None where the chip has none.
     unit
         What is counted: "neurons", "bit", "axons", "slots", "words".
     """
 
     used: NDArray[np.int64]
-    limit: int | None
+    limit: int | NDArray[np.int64] | None
     unit: str
 
 

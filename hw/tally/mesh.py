@@ -63,7 +63,8 @@ class Plane:
         """Messages of all rows on every link, as ``Trace.flow``; empty without a placement."""
         if self.placement is None:
             return np.zeros((4, 0, 0), np.int64)
-        return _loads(self.flow.sum(0, keepdims=True))[0]
+        loads: Ints = _loads(self.flow.sum(0, keepdims=True))[0]
+        return loads
 
 
 def _loads(flow: Ints) -> Ints:
