@@ -7,14 +7,14 @@ from typing import TypeAlias, TypeVar
 
 from torch import nn
 
-from neurospike.errors import ArgumentError, UncountedLayerError
+from neurospike.errors import UncountedLayerError
 from neurospike.hw.operations import Call, Operations, Synapses
+from neurospike.hw.rule_table import RuleTable
 
 Rule: TypeAlias = Callable[[Call], Operations | Synapses]
 R = TypeVar("R", bound=Rule)
 
-_RULES: dict[type[nn.Module], Rule] = {}
-_NAMED: dict[str, Rule] = {}
+_TABLE: RuleTable[Rule] = RuleTable("counts")
 
 
 def counts(*kinds: type[nn.Module] | str) -> Callable[[R], R]:
@@ -39,42 +39,12 @@ def counts(*kinds: type[nn.Module] | str) -> Callable[[R], R]:
     ... def scale(call: Call) -> Operations:
     ...     return Operations(macs=call.values.numel())
     """
-    for kind in kinds:
-        if not isinstance(kind, str) and not (
-            isinstance(kind, type) and issubclass(kind, nn.Module)
-        ):
-            raise ArgumentError(
-                f"hw.counts.kinds: must be subclasses of torch.nn.Module or their names; got "
-                f"{kind!r}. Write @counts(MyLayer)."
-            )
-
-    def register(rule: R) -> R:
-        for kind in kinds:
-            if isinstance(kind, str):
-                _NAMED[kind] = rule
-            else:
-                _RULES[kind] = rule
-        return rule
-
-    return register
+    return _TABLE.registering(kinds)
 
 
 def find_rule(layer: nn.Module) -> Rule | None:
     """The rule of a layer's class, or of the class whose ``forward`` it inherits."""
-    kind = type(layer)
-    for base in kind.__mro__:
-        if not issubclass(base, nn.Module) or base is nn.Module:
-            continue
-        # A subclass that computes something else is another layer.
-        if base is not kind and kind.forward is not base.forward:
-            continue
-        if base in _RULES:
-            return _RULES[base]
-        named = _NAMED.get(f"{base.__module__}.{base.__qualname__}")
-        named = named or _NAMED.get(f"{base.__module__}.*")
-        if named is not None:
-            return named
-    return None
+    return _TABLE.find(layer)
 
 
 def uncounted(layer: nn.Module, path: str, because: str = "") -> UncountedLayerError:

@@ -12,6 +12,7 @@ __all__ = [
     "NeurospikeError",
     "StateError",
     "UncountedLayerError",
+    "UnloweredLayerError",
 ]
 
 
@@ -41,6 +42,10 @@ class MissingExtraError(NeurospikeError, ImportError):
 
 class UncountedLayerError(NeurospikeError, TypeError):
     """A layer has no rule for its operations; an unknown cost is never zero."""
+
+
+class UnloweredLayerError(NeurospikeError, TypeError):
+    """A layer has no rule that turns it into neurons and synapses."""
 
 
 class ChipLimitError(NeurospikeError, ValueError):

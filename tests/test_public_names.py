@@ -94,6 +94,7 @@ NAMES = {
         "NeurospikeError",
         "StateError",
         "UncountedLayerError",
+        "UnloweredLayerError",
     ],
     "neurospike.testing": [
         "assert_matches_dense",
