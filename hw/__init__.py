@@ -7,7 +7,6 @@ from neurospike.hw.counter import count
 from neurospike.hw.counts import Counts, LayerCount
 from neurospike.hw.emulation import emulate
 from neurospike.hw.lowering import LayerCall, lower, lowers
-from neurospike.hw.lowering import LayerCall, lower, lowers
 from neurospike.hw.operations import Call, Operations
 from neurospike.hw.placing import place, place_as
 from neurospike.hw.pricing import Interval, Report, price
@@ -23,7 +22,6 @@ __all__ = [
     "Counts",
     "Interval",
     "LayerCall",
-    "LayerCall",
     "LayerCount",
     "Operations",
     "Report",
@@ -35,8 +33,6 @@ __all__ = [
     "emulate",
     "list_chips",
     "load_chip",
-    "lower",
-    "lowers",
     "lower",
     "lowers",
     "place",
