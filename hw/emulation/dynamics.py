@@ -16,7 +16,7 @@ import numpy as np
 from neurospike.errors import ArgumentError
 from neurospike.hw.emulation.inflow import Inflow
 from neurospike.hw.emulation.margins import distances
-from neurospike.hw.emulation.neurons import Rows, Step, stepper
+from neurospike.hw.emulation.neurons import Rows, Step, alike, stepper
 from neurospike.hw.emulation.record import Array, Run, largest, value_type
 from neurospike.hw.network import Network, Population
 from neurospike.hw.neuron_models import Source
@@ -176,7 +176,9 @@ class _Cells:
         bias, channels = self.population.bias, self.population.space.channels
         self.bias = np.zeros((0, channels), self.dtype)
         if bias is not None:
-            self.bias = np.ascontiguousarray(np.atleast_2d(bias), self.dtype)
+            rows = np.atleast_2d(bias)
+            rows = np.tile(rows, alike(self.neurons, channels)) if len(rows) == 1 else rows
+            self.bias = np.ascontiguousarray(rows, self.dtype)
         shortcuts = self.sample.network.shortcuts
         if any(s.source == self.population.name for s in shortcuts):
             currents = np.zeros((self.steps, self.neurons), self.dtype)

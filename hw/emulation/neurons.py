@@ -21,6 +21,8 @@ from neurospike.hw.neuron_models import (
     ReadoutModel,
 )
 
+_LOOP = 256  # neurons of one compiled inner loop, where channels are few
+
 
 @dataclass(eq=False)
 class Rows:
@@ -82,15 +84,29 @@ class _Cells:
     largest: int
 
     def each(self, parameter: Parameter) -> Array:
-        """A parameter with one value a channel."""
+        """A parameter with one value a channel, for as many sites as make long loops."""
         value = np.asarray(parameter).astype(self.dtype).reshape(-1)
-        return np.ascontiguousarray(np.broadcast_to(value, (self.channels,)))
+        row = np.broadcast_to(value, (self.channels,))
+        return np.tile(row, alike(self.neurons, self.channels))
 
     def one(self, value: float) -> Any:
         return self.dtype.type(value)
 
     def zeros(self) -> Array:
         return np.zeros(self.neurons, self.dtype)
+
+
+def alike(neurons: int, channels: int) -> int:
+    """Sites whose parameters are laid side by side: a divisor of all, for loops of some length.
+
+    Examples
+    --------
+    >>> alike(1024, channels=1), alike(891, channels=11), alike(640, channels=64)
+    (256, 9, 2)
+    """
+    sites = neurons // max(channels, 1)
+    most = max(_LOOP // max(channels, 1), 1)
+    return max((n for n in range(1, min(most, sites) + 1) if sites % n == 0), default=1)
 
 
 def _membrane(rows: Rows) -> None:
@@ -117,7 +133,7 @@ def _lif(neuron: LIFModel, cells: _Cells) -> Step:
     from neurospike.hw.emulation import neuron_kernels
 
     v_reset = cells.each(neuron.v_reset)
-    v = np.tile(v_reset, cells.neurons // max(cells.channels, 1))
+    v = np.tile(v_reset, cells.neurons // max(len(v_reset), 1))
     decay, threshold = cells.each(neuron.decay), cells.each(neuron.threshold)
     gain = cells.one(1 if cells.largest else neuron.gain)
     rule = (gain, bool(neuron.soft), bool(neuron.strict), cells.largest)
