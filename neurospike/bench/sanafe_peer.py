@@ -41,6 +41,7 @@ def load() -> Any:
     """
     try:
         import sanafe
+        import sanafe.layers
     except ImportError as error:
         raise MissingExtraError(
             "bench.emulator: compares with SANA-FE, which is not installed; pip install sanafe."
