@@ -12,7 +12,7 @@ from neurospike.hw.placing import place, place_as
 from neurospike.hw.pricing import Interval, Report, price
 from neurospike.hw.quantising import quantise
 from neurospike.hw.registry import counts
-from neurospike.hw.tally import replay
+from neurospike.hw.tally import delay_storage, replay
 from neurospike.hw.twin import ann_twin
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "compare",
     "count",
     "counts",
+    "delay_storage",
     "emulate",
     "list_chips",
     "load_chip",

@@ -251,3 +251,32 @@ def count_spikes(
                 for row in range(min(depth, value) if unary else 1):
                     sent[step * depth + row] += events_in_row(value, row, depth, unary)
     return sent, fired, fired_at
+
+
+@njit(cache=True, nogil=True)
+def distinct_delays(
+    pair_offsets: Ints,
+    tap: NDArray[np.int32],
+    target: NDArray[np.int32],
+    delay: NDArray[np.int32],
+    groups: int,
+    core: Places,
+    cores: int,
+    steps: int,
+) -> int:
+    """Number of different (source neuron, core, delay) among all synapses."""
+    channels, _, outputs = delay.shape
+    stamp = np.full((cores, steps), -1, np.int64)
+    found = 0
+    for site in range(len(pair_offsets) - 1):
+        for c in range(channels):
+            neuron = site * channels + c
+            group = c * groups // channels
+            for pair in range(pair_offsets[site], pair_offsets[site + 1]):
+                first = (target[pair] * groups + group) * outputs
+                for o in range(outputs):
+                    where, late = core[first + o], delay[c, tap[pair], o]
+                    if stamp[where, late] != neuron:
+                        stamp[where, late] = neuron
+                        found += 1
+    return found
