@@ -202,11 +202,14 @@ def energy(pj: float) -> str:
     return f"{pj:.1f} pJ"
 
 
+_TEXT = ("layer", "type", "input", "note", "cause (price)", "evidence")
+
+
 def align(header: Sequence[str], rows: Iterable[Sequence[str]], last: Sequence[str]) -> str:
     """Columns of equal width: text to the left, numbers to the right."""
     cells = [tuple(header), *(tuple(row) for row in rows), tuple(last)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    text = [i for i, name in enumerate(header) if name in ("layer", "type", "input", "note")]
+    text = [i for i, name in enumerate(header) if name in _TEXT]
     lines = [
         "  ".join(
             cell.ljust(width) if i in text else cell.rjust(width)

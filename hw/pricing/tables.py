@@ -13,12 +13,12 @@ def report_text(report: Report) -> str:
     title = (
         f"{report.chip.title}: convention {report.convention}, mean of {report.samples} sample(s)"
     )
-    parts = [title, _causes(report), "", _elements(report), "", *_summary(report)]
-    return "\n".join(parts)
+    tables = [_causes(report), "", _elements(report), ""] if report.rows else []
+    return "\n".join([title, *tables, *_summary(report)])
 
 
 def _causes(report: Report) -> str:
-    header = ("layer", "count", "price", "energy", "low", "high", "share", "note")
+    header = ("cause (price)", "count", "price", "energy", "low", "high", "share", "evidence")
     merged: dict[tuple[str, str], list[Row]] = {}
     for row in report.rows:
         merged.setdefault((row.cause, row.price), []).append(row)
@@ -33,7 +33,7 @@ def _causes(report: Report) -> str:
             _share(part, total), part.evidence,
         ))  # fmt: skip
     last = ("energy", "", "", *_ends(total), "100 %" if total.nominal else "", total.evidence)
-    return align(("cause (price)", *header[1:7], "evidence"), rows, last)
+    return align(header, rows, last)
 
 
 def _elements(report: Report) -> str:
@@ -54,7 +54,10 @@ def _elements(report: Report) -> str:
 
 
 def _summary(report: Report) -> list[str]:
-    lines = [f"energy {_range(report.energy_pj, 'pj')}, {report.energy_pj.evidence}"]
+    if report.rows:
+        lines = [f"energy {_range(report.energy_pj, 'pj')}, {report.energy_pj.evidence}"]
+    else:
+        lines = ["energy not known: none of the counts has a price"]
     if report.total_pj is not None and report.static_pj is not None:
         share = report.static_share or 0.0
         chips = f"{report.chips} chip" + ("s" if report.chips > 1 else "")
@@ -68,9 +71,10 @@ def _summary(report: Report) -> list[str]:
         lines.append(f"power {_range(report.power_w, 'w')}")
     if report.sensitive_to:
         share = report.sensitivity[report.sensitive_to] / (report.energy_pj.nominal or 1.0)
+        own = [row for row in report.rows if row.price == report.sensitive_to]
+        moved = "its range moves" if own[0].price_pj.ranges else "+-10 % of it move"
         lines.append(
-            f"most sensitive to {report.sensitive_to}: its range moves the energy by "
-            f"{100 * share:.0f} %"
+            f"most sensitive to {report.sensitive_to}: {moved} the energy by {100 * share:.0f} %"
         )
     for word, left in (("price", report.unpriced), ("time", report.untimed)):
         if left:
