@@ -8,6 +8,7 @@ from neurospike.hw.counts import Counts, LayerCount
 from neurospike.hw.emulation import emulate
 from neurospike.hw.lowering import LayerCall, lower, lowers
 from neurospike.hw.operations import Call, Operations
+from neurospike.hw.opponents import Contest, contest
 from neurospike.hw.placing import place, place_as
 from neurospike.hw.pricing import Interval, Report, price
 from neurospike.hw.quantising import quantise
@@ -19,6 +20,7 @@ __all__ = [
     "Call",
     "Chip",
     "Comparison",
+    "Contest",
     "Counts",
     "Interval",
     "LayerCall",
@@ -28,6 +30,7 @@ __all__ = [
     "addressing",
     "ann_twin",
     "compare",
+    "contest",
     "count",
     "counts",
     "delay_storage",

@@ -1,0 +1,122 @@
+"""A conventional machine: number formats, arithmetic and memory, priced alike for everyone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from neurospike.hw.chip import Arithmetic, load_chip
+from neurospike.hw.prices import memory_access_pj
+
+CHIP = "horowitz45"
+_PORT_BITS = 64
+"""Bits of one access in Horowitz's table of memories."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """Widths of the numbers that a network works in, and what its arithmetic costs.
+
+    Attributes
+    ----------
+    name
+        For tables.
+    weight_bits, state_bits, activation_bits, input_bits
+        Widths of weights, of membranes or partial sums, of what layers send, and of real inputs.
+    add_pj
+        Addition to a membrane or a partial sum.
+    multiply_pj
+        Product of an activation and a weight.
+    input_multiply_pj
+        Product of a real input and a weight.
+    leak_pj
+        Product of a membrane and its decay.
+    """
+
+    name: str
+    weight_bits: int
+    state_bits: int
+    activation_bits: int
+    input_bits: int
+    add_pj: float
+    multiply_pj: float
+    input_multiply_pj: float
+    leak_pj: float
+
+
+def float32() -> Format:
+    """Every number in float32."""
+    prices = _arithmetic()
+    add, multiply = _of(prices, "add_fp32"), _of(prices, "mul_fp32")
+    return Format("float32", 32, 32, 32, 32, add, multiply, multiply, multiply)
+
+
+def integers(
+    weight_bits: int, state_bits: int, activation_bits: int, *, input_bits: int = 8
+) -> Format:
+    """Integers of the given widths.
+
+    A product costs in proportion to the product of its widths, from 0.2 pJ for 8 x 8 bits (for
+    32 x 32 that gives 3.2 pJ, and Horowitz has 3.1); an addition lies on the line between 8 and 32
+    bits.
+
+    Examples
+    --------
+    >>> round(integers(8, 32, 3).multiply_pj, 3), integers(8, 32, 3).add_pj
+    (0.075, 0.1)
+    """
+    prices = _arithmetic()
+    low, high = _of(prices, "add_int8"), _of(prices, "add_int32")
+    add = max(low + (high - low) * (state_bits - 8) / 24, 0.0)
+    bit = _of(prices, "mul_int8") / 64
+    return Format(
+        f"{weight_bits}-bit weights, {state_bits}-bit sums, {activation_bits}-bit activations",
+        weight_bits,
+        state_bits,
+        activation_bits,
+        input_bits,
+        add,
+        bit * activation_bits * weight_bits,
+        bit * input_bits * weight_bits,
+        bit * state_bits * weight_bits,
+    )
+
+
+def access_pj(bits: float, size_bits: float) -> float:
+    """Energy of reading or writing ``bits`` in a memory of ``size_bits``, in pJ.
+
+    A memory gives 64 bits at once, of which neighbours use their own; larger ones cost more, see
+    ``memory_access_pj``.
+
+    Examples
+    --------
+    >>> access_pj(64, 8 * 32768), access_pj(8, 8 * 32768)
+    (20.0, 2.5)
+    """
+    return memory_access_pj(size_bits / 8) * bits / _PORT_BITS
+
+
+def bits_of(steps: int, depth: int) -> int:
+    """Bits of an activation that tells as much as ``steps`` x ``depth`` spikes.
+
+    Source
+    ------
+    arXiv:2409.08290: T steps against ceil(log2(T + 1)) bits.
+
+    Examples
+    --------
+    >>> bits_of(1, 4), bits_of(5, 1), bits_of(1, 1)
+    (3, 3, 1)
+    """
+    return (steps * depth).bit_length()
+
+
+@lru_cache(maxsize=1)
+def _arithmetic() -> Arithmetic:
+    found = load_chip(CHIP).arithmetic
+    return found if found is not None else Arithmetic()
+
+
+def _of(prices: Arithmetic, name: str) -> float:
+    found = getattr(prices, name)
+    return float(found.value)
