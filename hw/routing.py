@@ -57,22 +57,24 @@ class Positions:
 
 
 def positions(placement: Placement) -> Positions:
-    """Place the cores on a plane: tiles as ``Mesh`` says, chips in a square.
+    """Place the cores on a plane: tiles as ``Mesh`` says, chips in a square, row by row.
 
-    Chip n of a square of edge s stands at x = n // s, y = n % s.
+    Chip n of a square of edge s stands at x = n // s and y = n % s; where x is odd, at
+    y = s - 1 - n % s: rows run to and fro, so that a chip is beside the one before it.
 
     Examples
     --------
     >>> from neurospike.hw.placement import Mesh, Placement
     >>> where = positions(Placement(core={}, cores=10, mesh=Mesh(width=1, height=2)))
     >>> where.x.tolist(), where.y.tolist()
-    ([0, 0, 0, 0, 0, 0, 1, 1, 1, 1], [0, 1, 2, 3, 4, 5, 0, 1, 2, 3])
+    ([0, 0, 0, 0, 0, 0, 1, 1, 1, 1], [0, 1, 2, 3, 4, 5, 4, 5, 2, 3])
     """
     mesh = placement.mesh
     edge = max(1, math.isqrt(max(placement.chips, 1) - 1) + 1)
     chip, local = np.divmod(np.arange(placement.cores), mesh.cores_per_chip)
     tile_x, tile_y = np.divmod(local // mesh.cores_per_tile, mesh.height)
     chip_x, chip_y = np.divmod(chip, edge)
+    chip_y = np.where(chip_x % 2 == 1, edge - 1 - chip_y, chip_y)
     columns = (chip_x * mesh.width + tile_x, chip_y * mesh.height + tile_y, chip_x, chip_y)
     return Positions(*(column.astype(np.int32) for column in columns))
 

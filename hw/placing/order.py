@@ -21,7 +21,7 @@ def coordinates(space: Space, sets: list[ActiveSet]) -> Ints:
 
 
 def morton_order(coords: Ints) -> Ints:
-    """(sites,) places of the sites along the curve: bits of the axes taken in turn.
+    """(sites,) the sites in the order of the curve.
 
     Examples
     --------
@@ -29,13 +29,15 @@ def morton_order(coords: Ints) -> Ints:
     >>> morton_order(square).tolist()
     [0, 1, 3, 4, 2]
     """
+    return np.argsort(morton_key(coords), kind="stable")
+
+
+def morton_key(coords: Ints) -> Ints:
+    """(sites,) places on the curve: the bits of the axes in turn, the last axis fastest."""
     axes = coords.shape[1]
-    if axes < 2:
-        return np.arange(len(coords))
     key = np.zeros(len(coords), np.int64)
     for bit in range(int(coords.max(initial=0)).bit_length()):
         for axis in range(axes):
-            # The last axis changes fastest, as in the numbers of the sites.
             taken = (coords[:, axis] >> bit) & 1
             key |= taken << (bit * axes + axes - 1 - axis)
-    return np.argsort(key, kind="stable")
+    return key

@@ -24,6 +24,7 @@ from neurospike.hw.placing.limits import (
     core_limits,
     refuse,
 )
+from neurospike.hw.placing.numbering import number_cores
 from neurospike.hw.placing.order import coordinates, morton_order
 from neurospike.hw.placing.packing import Packed, inputs_of, pack
 from neurospike.hw.placing.remedies import too_large
@@ -36,9 +37,6 @@ from neurospike.sparse import ActiveSet, VoxelTensor
 
 Style = Literal["compact", "static"]
 Cores = NDArray[np.int32]
-
-TINY = 4
-"""A population that takes one core and at most 1/TINY of each of its limits may share a core."""
 
 _HALVINGS = 10
 
@@ -55,8 +53,9 @@ def place(
     Populations are packed one by one: sites along a Morton curve, so that neighbours stay
     together, and channels in equal parts, until a limit closes the core. A population has cores of
     its own, but for tiny ones, which need one core and at most a quarter of each of its limits:
-    these share. A kernel is stored once a core where the chip can share it. What one chip does not
-    hold goes on to the next. Sources stay with the host and have no core.
+    these share. A kernel is stored once a core where the chip can share it. Cores of one region of
+    the grid stand close together, whatever their layer. What one chip does not hold goes on to the
+    next. Sources stay with the host and have no core.
 
     Parameters
     ----------
@@ -159,10 +158,12 @@ def place_sets(network: Network, chip: Chip, sets: list[ActiveSet]) -> Placement
     check_fan_in(network, chip, pairs)
     packed, ways = _pack_all(network, chip, pairs, sets)
     check_fan_out(network, chip, ways)
-    core, first, count = _number(network, chip, packed)
+    numbers, count = number_cores(network, chip, packed, sets)
+    core = {name: numbers[name][found.core] for name, found in packed.items()}
     for projection in network.projections:
-        way, start = ways[projection.name], np.int32(first[projection.target])
-        ways[projection.name] = Routes(way.offsets, way.core + start, way.synapses)
+        way = ways[projection.name]
+        renamed = numbers[projection.target][way.core]
+        ways[projection.name] = Routes(way.offsets, renamed, way.synapses)
     use = usage(network, chip, core, ways, count)
     _check(chip, core, use)
     bound, _ = lower_bound(network, chip, pairs, sets)
@@ -247,36 +248,6 @@ def _pack_one(
         fewer = max(int(found.fullest[0]) // 2, 1)
         found = pack(network, chip, population, inputs, order, out, neurons_limit=fewer)
     return found
-
-
-def _number(
-    network: Network, chip: Chip, packed: dict[str, Packed]
-) -> tuple[dict[str, Cores], dict[str, int], int]:
-    """Number the cores through all populations, tiny ones together.
-
-    Returns the cores of the neurons, the first core of every population, and how many there are.
-    """
-    limits = core_limits(chip)
-    core: dict[str, Cores] = {}
-    first: dict[str, int] = {}
-    count = 0
-    shared, filled = -1, np.zeros(5, np.int64)
-    for population in network.populations:
-        name = population.name
-        if name not in packed:
-            continue
-        found = packed[name]
-        tiny = found.cores == 1 and bool((found.fullest * TINY <= limits).all())
-        if tiny and shared >= 0 and bool((filled + found.fullest <= limits).all()):
-            first[name] = shared
-            filled += found.fullest
-        else:
-            first[name] = count
-            if tiny:
-                shared, filled = count, found.fullest.copy()
-            count += found.cores
-        core[name] = found.core + np.int32(first[name])
-    return core, first, count
 
 
 def _binding(packed: dict[str, Packed], use: dict[str, Use]) -> str:

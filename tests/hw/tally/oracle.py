@@ -71,6 +71,8 @@ def place_of(core, mesh, chips):
     chip, local = divmod(core, mesh.width * mesh.height * mesh.cores_per_tile)
     tile = local // mesh.cores_per_tile
     chip_x, chip_y = chip // edge, chip % edge
+    if chip_x % 2:
+        chip_y = edge - 1 - chip_y
     x, y = tile // mesh.height, tile % mesh.height
     return chip_x * mesh.width + x, chip_y * mesh.height + y
 
