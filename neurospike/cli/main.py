@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import typer
 
-from neurospike.cli import bench, data, demo, encode, energy, evaluate, train, warmup
+from neurospike.cli import bench, chips, data, demo, encode, energy, evaluate, sweep, train, warmup
 from neurospike.errors import NeurospikeError
 
 app = typer.Typer(
@@ -27,8 +27,10 @@ app.command("demo")(demo.demo)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("energy")(energy.energy)
+app.command("sweep")(sweep.sweep)
 app.command("encode")(encode.encode)
 app.add_typer(data.app)
+app.add_typer(chips.app)
 app.command("bench")(bench.bench)
 app.command("warmup")(warmup.warmup)
 

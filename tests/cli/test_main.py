@@ -6,7 +6,7 @@ import pytest
 
 from neurospike.cli.main import main
 
-COMMANDS = ("demo", "train", "evaluate", "energy", "encode", "data", "bench", "warmup")
+COMMANDS = ("demo", "train", "evaluate", "energy", "sweep", "encode", "data", "bench", "warmup")
 
 
 def write_scan(path: Path, points: int = 500) -> Path:
