@@ -3,12 +3,13 @@
 from neurospike.hw import addressing
 from neurospike.hw.chip import Chip, list_chips, load_chip
 from neurospike.hw.compare import Comparison, compare
+from neurospike.hw.contests import Contest
 from neurospike.hw.counter import count
 from neurospike.hw.counts import Counts, LayerCount
 from neurospike.hw.emulation import emulate
 from neurospike.hw.lowering import LayerCall, lower, lowers
 from neurospike.hw.operations import Call, Operations
-from neurospike.hw.opponents import Contest, contest
+from neurospike.hw.opponents import contest
 from neurospike.hw.placing import place, place_as
 from neurospike.hw.pricing import Interval, Report, price
 from neurospike.hw.quantising import quantise

@@ -8,10 +8,12 @@ import torch
 
 from neurospike import hw
 from neurospike import nn as snn
+from neurospike.errors import ArgumentError
+from neurospike.hw.contests import Contest, Entrant, mean_contest
 from neurospike.hw.machine import access_pj, bits_of, float32, integers
 from neurospike.hw.network import Network, Population, Projection, Space
 from neurospike.hw.neuron_models import ILIFModel, LIFModel, Source
-from neurospike.hw.opponents import Contest, Entrant, contest
+from neurospike.hw.opponents import contest
 from neurospike.hw.wiring import Whole
 from neurospike.hw.workloads import workload
 
@@ -186,3 +188,17 @@ def test_prices_are_horowitz() -> None:
     assert integers(8, 8, 8).add_pj == pytest.approx(0.03)
     assert access_pj(64, 8 * 2**20) == 100
     assert [bits_of(*pair) for pair in ((1, 1), (1, 4), (2, 4), (7, 1), (8, 1))] == [1, 3, 4, 3, 4]
+
+
+def test_the_mean_of_two_samples_is_their_contest() -> None:
+    one = hw.replay(network(), SPIKES)
+    others = {"in": np.array([[1, 1, 1], [0, 1, 0]]), "out": np.array([[1, 1], [0, 0]])}
+    together = {name: [SPIKES[name], others[name]] for name in SPIKES}
+    both = contest(hw.replay(network(), together))
+    mean = mean_contest([contest(one), contest(hw.replay(network(), others))])
+    assert mean.density == pytest.approx(both.density)
+    for a, b in zip((mean.spiking, *mean.opponents), (both.spiking, *both.opponents), strict=True):
+        assert a.energy_pj == pytest.approx(b.energy_pj)
+        assert a.event_pj == pytest.approx(b.event_pj)
+    with pytest.raises(ArgumentError, match="one or more, of the same opponents"):
+        mean_contest([])
