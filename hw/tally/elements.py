@@ -292,7 +292,9 @@ def _updates_at(
     if active is None or active.ndim == 1:
         # Only the number is known: every neuron may be one of them.
         return np.broadcast_to(np.bincount(core, minlength=cores), (steps, cores))
-    return np.stack([np.bincount(core[row], minlength=cores) for row in active.astype(bool)])
+    from neurospike.hw.tally.kernels import count_by_core
+
+    return count_by_core(active.astype(bool, copy=False), core, cores)
 
 
 def _biases(run: Run, population: Population, neurons: int) -> int:

@@ -46,7 +46,11 @@ def _fill_bursts(
         start = key * share
         stop = start + share
         neuron = start
-        while neuron < stop:
+        while True:
+            while neuron < stop and values[neuron] == 0:  # most are silent
+                neuron += 1
+            if neuron == stop:
+                break
             here = core[neuron] if len(core) else -1
             sums[:] = 0
             while neuron < stop and (len(core) == 0 or core[neuron] == here):
@@ -251,6 +255,17 @@ def count_spikes(
                 for row in range(min(depth, value) if unary else 1):
                     sent[step * depth + row] += events_in_row(value, row, depth, unary)
     return sent, fired, fired_at
+
+
+@njit(cache=True, nogil=True)
+def count_by_core(active: NDArray[np.bool_], core: Places, cores: int) -> Ints:
+    """(steps, cores) neurons that are active, of (steps, neurons)."""
+    steps, neurons = active.shape
+    found = np.zeros((steps, cores), np.int64)
+    for step in range(steps):
+        for neuron in range(neurons):
+            found[step, core[neuron]] += active[step, neuron]
+    return found
 
 
 @njit(cache=True, nogil=True)
