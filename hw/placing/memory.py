@@ -63,6 +63,22 @@ def packing_of(
     return Packing(bits)
 
 
+def axons_each(projection: Projection, chip: Chip) -> Ints:
+    """(C_in,) axons that a source neuron needs in a core that it sends to.
+
+    One, but on a crossbar: an axon there has one delay, and one cell a neuron, so a source needs
+    one for every delay of its synapses, and for every synapse that meets the same neuron.
+    """
+    inputs = projection.weight.shape[0]
+    if chip.packing != "crossbar":
+        return np.ones(inputs, np.int64)
+    taps = projection.weight.shape[1] if isinstance(projection.wiring, Taps) else 1
+    if projection.delay is None:
+        return np.full(inputs, taps, np.int64)
+    late = projection.delay.reshape(inputs, taps, -1)
+    return np.array([sum(len(np.unique(tap)) for tap in one) for one in late], np.int64)
+
+
 def weight_bits(network: Network, chip: Chip) -> int:
     """Width of a stored weight: the network's own where quantised, or else the chip's."""
     if network.quantised is not None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from neurospike.hw.chip import Chip
 from neurospike.hw.network import Network, Population, Projection
 from neurospike.hw.placing.limits import core_limits
-from neurospike.hw.placing.memory import kernel_bits, packing_of, shares_kernel
+from neurospike.hw.placing.memory import axons_each, kernel_bits, packing_of, shares_kernel
 from neurospike.hw.wiring import Pairs
 
 Ints = NDArray[np.int64]
@@ -172,7 +172,8 @@ def _pack_parts(
         met = min(groups, -(-share // fan) + (1 if share % fan and fan % share else 0))
         packing = packing_of(projection, network, chip, width)
         header, word = packing.header, packing.word
-        each.append(projection.weight.shape[0] // groups * met)
+        axons = axons_each(projection, chip).reshape(groups, -1).sum(1)
+        each.append(int(np.sort(axons)[groups - met :].sum()))
         outputs.append(min(fan, share))
         if chip.packing == "crossbar":
             bits.append(0)

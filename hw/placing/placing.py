@@ -223,7 +223,7 @@ def _pack_one(
     out = np.zeros((len(order), population.space.channels), np.int32)
     for projection in network.out_of(name):
         if projection.name in ways:
-            out += axons_out(projection, ways[projection.name])
+            out += axons_out(projection, chip, ways[projection.name])
     inputs = inputs_of(network, name, len(order), pairs)
     found = pack(network, chip, population, inputs, order, out)
     if found.broken >= 0:
@@ -241,7 +241,7 @@ def _pack_one(
         total = out.copy()
         for projection in own:
             way = routes(projection, pairs[projection.name], found.core, cores=found.cores)
-            total += axons_out(projection, way)
+            total += axons_out(projection, chip, way)
         leaving = np.bincount(found.core, weights=total.reshape(-1), minlength=found.cores)
         if leaving.max(initial=0) <= limit:
             break

@@ -10,7 +10,7 @@ from neurospike.hw.network import Network, Projection
 from neurospike.hw.neuron_models import Source
 from neurospike.hw.placement import Use
 from neurospike.hw.placing.limits import PACKED, limit_of, refuse
-from neurospike.hw.placing.memory import kernel_bits, packing_of, shares_kernel
+from neurospike.hw.placing.memory import axons_each, kernel_bits, packing_of, shares_kernel
 from neurospike.hw.placing.packing import delay_slots
 from neurospike.hw.routing import Routes
 
@@ -42,10 +42,9 @@ def usage(
         if projection.target not in core:
             continue
         way = routes[projection.name]
-        each = projection.weight.shape[0] // projection.groups
-        used["axons_in_per_core"] += each * np.bincount(way.core, minlength=cores)
+        used["axons_in_per_core"] += _axons_in(projection, chip, way, cores)
         if projection.source in core:
-            out = axons_out(projection, way).reshape(-1)
+            out = axons_out(projection, chip, way).reshape(-1)
             leaving = np.bincount(core[projection.source], weights=out, minlength=cores)
             used["axons_out_per_core"] += leaving.astype(np.int64)
         used["synapse_bits_per_core"] += _synapse_bits(
@@ -70,7 +69,7 @@ def check_fan_out(network: Network, chip: Chip, routes: dict[str, Routes]) -> No
         out = [
             p for p in network.out_of(population.name) if not isinstance(population.neuron, Source)
         ]
-        total = sum((axons_out(p, routes[p.name]) for p in out), np.zeros(1, np.int32))
+        total = sum((axons_out(p, chip, routes[p.name]) for p in out), np.zeros(1, np.int32))
         most = int(np.max(total, initial=0))
         if most > limit:
             raise refuse(
@@ -79,11 +78,25 @@ def check_fan_out(network: Network, chip: Chip, routes: dict[str, Routes]) -> No
             )  # fmt: skip
 
 
-def axons_out(projection: Projection, way: Routes) -> NDArray[np.int32]:
-    """int32 (sites, channels) destination cores of every source neuron."""
+def axons_out(projection: Projection, chip: Chip, way: Routes) -> NDArray[np.int32]:
+    """int32 (sites, channels) axons that leave every source neuron: one a destination core."""
     channels, groups = projection.weight.shape[0], projection.groups
     by_group = np.diff(way.offsets).astype(np.int32).reshape(-1, groups)
-    return np.repeat(by_group, channels // groups, axis=1)
+    found: NDArray[np.int32] = np.repeat(by_group, channels // groups, axis=1)
+    each = axons_each(projection, chip)
+    return found if (each == 1).all() else found * each.astype(np.int32)
+
+
+def _axons_in(projection: Projection, chip: Chip, way: Routes, cores: int) -> Ints:
+    """(cores,) axons that come in: of every channel of the groups that reach the core."""
+    groups = projection.groups
+    each = axons_each(projection, chip).reshape(groups, -1).sum(1)
+    if groups == 1 or (each == each[0]).all():
+        found: Ints = each[0] * np.bincount(way.core, minlength=cores)
+        return found
+    rows = np.arange(len(way.offsets) - 1) % groups
+    weights = np.repeat(each[rows], np.diff(way.offsets))
+    return np.bincount(way.core, weights=weights, minlength=cores).astype(np.int64)
 
 
 def _synapse_bits(

@@ -225,3 +225,21 @@ def test_recurrence_keeps_to_its_axons_out():
     )
     placement = place(network, shrunk(axons_out_per_core=45, neurons_per_core=20))
     assert placement.use["axons_out_per_core"].used.max() <= 45
+
+
+def test_a_crossbar_takes_an_axon_for_every_delay_and_tap():
+    late = np.array([[[0, 3, 3]], [[2, 2, 2]], [[0, 1, 2]]], np.int32)
+
+    def net(delay, taps):
+        weight = np.ones((3, taps, 3))
+        return Network(
+            (Population("in", Space(3), Source()), Population("out", Space(3), LIF)),
+            (Projection("fc", "in", "out", Taps(taps), weight, delay=delay),),
+        )
+
+    def axons(name, network):
+        return place(network, load_chip(name)).use["axons_in_per_core"].used.tolist()
+
+    assert axons("truenorth_akopyan", net(late, 1)) == [2 + 1 + 3]
+    assert axons("truenorth_akopyan", net(None, 4)) == [3 * 4]
+    assert axons("loihi1_sanafe", net(late, 1)) == [3]
