@@ -273,7 +273,6 @@ _RULES = {
     "missing": "is missing; docs/chips.md lists what a chip file and each of its numbers must hold",
     "extra_forbidden": "unknown key; docs/chips.md lists what a chip file holds",
     "string_too_short": "is empty; a figure without a source is refused",
-    "greater_than_equal": "must not be negative",
 }
 
 
@@ -282,6 +281,9 @@ def _first_problem(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"]) or "file"
     rule = _RULES.get(first["type"], first["msg"].removeprefix("Value error, "))
+    if first["type"] == "greater_than_equal":
+        least = first["ctx"]["ge"]
+        rule = f"must be {least:g} or more" if least else "must not be negative"
     value = first.get("input")
     got = f"; got {value!r}" if isinstance(value, (str, int, float)) else ""
     return f"{where}: {rule}{got} ({error.error_count()} problem(s) in all)."
