@@ -14,9 +14,12 @@ from neurospike.hw.network import Network
 from neurospike.hw.neuron_models import ILIFModel
 from neurospike.hw.placement import Placement
 from neurospike.hw.sites import site_count
-from neurospike.hw.tally.elements import Run, count_population, count_projection, count_shortcut
 from neurospike.hw.tally.indices import GENERATORS, rebuild
 from neurospike.hw.tally.mesh import Plane
+from neurospike.hw.tally.populations import count_population
+from neurospike.hw.tally.projections import count_projection
+from neurospike.hw.tally.run import Run
+from neurospike.hw.tally.shortcuts import count_shortcut
 from neurospike.hw.trace import Counts, SpikeMode
 from neurospike.hw.wiring import Pairs
 from neurospike.sparse import ActiveSet

@@ -1,4 +1,4 @@
-"""Counts of one population, one projection and one shortcut, for one sample."""
+"""Counts of one projection, for one sample."""
 
 from __future__ import annotations
 
@@ -8,37 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurospike.hw.network import Network, Population, Projection, Shortcut
-from neurospike.hw.neuron_models import ILIFModel, Source, fires
+from neurospike.hw.network import Projection
+from neurospike.hw.neuron_models import fires
 from neurospike.hw.routing import Routes, routes
-from neurospike.hw.tally.mesh import NOWHERE, Plane
-from neurospike.hw.trace import POPULATION_COUNTS, PROJECTION_COUNTS, SHORTCUT_COUNTS, Counts
+from neurospike.hw.tally.mesh import NOWHERE
+from neurospike.hw.tally.run import Run, is_graded, whole
+from neurospike.hw.trace import PROJECTION_COUNTS, Counts
 from neurospike.hw.wiring import Pairs, Submanifold, Transposed, Window
 
 Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """What ran: the arguments that all elements share.
-
-    Attributes
-    ----------
-    network, plane, depth
-        The network, its cores, and rows an integer step.
-    gate, mode, generator
-        As ``emulate`` takes them.
-    static
-        Whether neurons stand for the whole grid, so that addresses are arithmetic.
-    """
-
-    network: Network
-    plane: Plane
-    depth: int
-    gate: str
-    mode: str
-    generator: str
-    static: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,48 +27,6 @@ class _Bursts:
     key: NDArray[np.int32]
     core: NDArray[np.int32]
     events: Ints
-
-
-def count_population(
-    run: Run,
-    population: Population,
-    values: NDArray[Any],
-    active: NDArray[Any] | None,
-    saturations: NDArray[Any] | None,
-) -> tuple[Counts, Counts]:
-    """Counts of a population, and those by core.
-
-    Neurons work once an integer step, in its first row. A source works where it has a core; what
-    stays with the host is not counted but for its spikes. ``active``: (steps, neurons) booleans, or
-    (steps,) numbers of neurons; None for all.
-    """
-    from neurospike.hw.tally.kernels import count_spikes
-
-    plane, depth = run.plane, run.depth
-    core = plane.core(population.name)
-    counts = {name: np.zeros(plane.rows, np.int64) for name in POPULATION_COUNTS}
-    by_core = {name: plane.by_core() for name in ("accesses", "updates", "fired")}
-    steps = len(values)
-    firsts = slice(0, steps * depth, depth)
-    if fires(population.neuron):
-        unary = not is_graded(run, population, values)
-        sent, fired, fired_at = count_spikes(whole(values), depth, unary, core, plane.cores)
-        counts["spikes"][: steps * depth] = sent
-        counts["fired"][firsts] = fired
-        by_core["fired"][firsts] = fired_at
-    if not isinstance(population.neuron, Source) or len(core):
-        neurons = values.shape[1]
-        everyone = np.bincount(core, minlength=plane.cores) if len(core) else None
-        counts["accesses"][firsts] = neurons
-        counts["updates"][firsts] = neurons if active is None else _each_step(active)
-        counts["idle"][firsts] = counts["accesses"][firsts] - counts["updates"][firsts]
-        counts["bias_adds"][firsts] = _biases(run, population, neurons)
-        if everyone is not None:
-            by_core["accesses"][firsts] = everyone
-            by_core["updates"][firsts] = _updates_at(core, active, steps, plane.cores)
-    if saturations is not None:
-        counts["saturations"][firsts] = saturations
-    return counts, (by_core if len(core) else {})
 
 
 def count_projection(
@@ -136,54 +72,6 @@ def count_projection(
         counts["membrane_reads"] = operations.copy()
         counts["membrane_writes"] = operations.copy()
     return counts, (by_core if placed is not None else {})
-
-
-def count_shortcut(
-    run: Run, shortcut: Shortcut, *, neurons: int, steps: int
-) -> tuple[Counts, Counts]:
-    """Counts of a shortcut, and those by core; all in the first row of a step."""
-    from neurospike.hw.tally.kernels import send_currents
-
-    plane = run.plane
-    counts = {name: np.zeros(plane.rows, np.int64) for name in SHORTCUT_COUNTS}
-    firsts = slice(0, steps * run.depth, run.depth)
-    counts["adds"][firsts] = neurons
-    source, target = plane.core(shortcut.source), plane.core(shortcut.target)
-    if not len(source) or not len(target):
-        return counts, {}
-    totals = np.zeros(4, np.int64)
-    adds_at, packets_in, packets_out = (np.zeros(plane.cores, np.int64) for _ in range(3))
-    flow = np.zeros_like(plane.flow[0])
-    where = plane.where
-    send_currents(
-        source, target, where.x, where.y, where.chip_x, where.chip_y,
-        totals, adds_at, packets_in, packets_out, flow,
-    )  # fmt: skip
-    for name, total in zip(("messages", "hops_x", "hops_y", "chip_crossings"), totals, strict=True):
-        counts[name][firsts] = total
-    by_core = {name: plane.by_core() for name in ("adds", "packets_in", "packets_out")}
-    for name, once in zip(by_core, (adds_at, packets_in, packets_out), strict=True):
-        by_core[name][firsts] = once
-    plane.flow[firsts] += flow
-    return counts, by_core
-
-
-def is_graded(run: Run, population: Population, values: NDArray[Any]) -> bool:
-    """Whether its spikes carry their values in one packet each, which multiplies weights.
-
-    In "graded" mode: of neurons that can send more than one, and of a source that does.
-    """
-    if run.mode != "graded":
-        return False
-    if isinstance(population.neuron, ILIFModel):
-        return population.neuron.max_spikes > 1
-    return isinstance(population.neuron, Source) and bool(np.any(np.abs(values) > 1))
-
-
-def whole(values: NDArray[Any]) -> NDArray[np.int32]:
-    """Spikes as whole numbers, contiguous."""
-    rounded = np.rint(values) if values.dtype.kind == "f" else values
-    return np.ascontiguousarray(rounded, dtype=np.int32)
 
 
 def _bursts(
@@ -280,28 +168,3 @@ def _spiking_sites(values: NDArray[Any], channels: int) -> NDArray[np.bool_]:
     steps, neurons = values.shape
     found: NDArray[np.bool_] = (values != 0).reshape(steps, neurons // channels, channels).any(2)
     return found
-
-
-def _each_step(active: NDArray[Any]) -> NDArray[Any]:
-    return active if active.ndim == 1 else np.count_nonzero(active, axis=1)
-
-
-def _updates_at(
-    core: NDArray[np.int32], active: NDArray[Any] | None, steps: int, cores: int
-) -> NDArray[Any]:
-    if active is None or active.ndim == 1:
-        # Only the number is known: every neuron may be one of them.
-        return np.broadcast_to(np.bincount(core, minlength=cores), (steps, cores))
-    from neurospike.hw.tally.kernels import count_by_core
-
-    return count_by_core(active.astype(bool, copy=False), core, cores)
-
-
-def _biases(run: Run, population: Population, neurons: int) -> int:
-    """Biases that are not 0, and currents held since the first step, of all neurons."""
-    held = sum(p.once for p in run.network.into(population.name)) * neurons
-    if population.bias is None:
-        return held
-    bias = np.asarray(population.bias)
-    sites = neurons // population.space.channels
-    return held + int(np.count_nonzero(bias)) * (sites if bias.ndim == 1 else 1)
