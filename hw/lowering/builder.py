@@ -215,6 +215,8 @@ class Builder:
         self, current: Current, factor: Floats, bias: Floats | None, path: str, where: str
     ) -> Current:
         """factor * current + bias; factor (channels,)."""
+        if (factor == 1).all():
+            return self.like(current, Current, parts=(current,), bias=bias)
         if current.owned():
             # Its synapses are in use by another population: read the sum, and scale that.
             sent = self.sent(current, f"{path}.membrane", where)

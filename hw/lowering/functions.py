@@ -17,6 +17,14 @@ from neurospike.hw.lowering.nodes import Current, Labels, Node, Reduced, Reducti
 from neurospike.hw.network import Space
 
 COPIES = frozenset({"clone", "_to_copy", "lift_fresh", "detach", "alias", "contiguous"})
+CONSTANTS = frozenset(
+    (
+        "zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full",
+        "new_empty", "new_empty_strided",
+    )
+)  # fmt: skip
+"""They take a tensor's shape, not its numbers."""
+
 MOVES = frozenset(
     (
         "cat", "stack", "index", "index_select", "gather", "take", "roll", "flip", "repeat",

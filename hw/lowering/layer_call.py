@@ -209,9 +209,10 @@ class LayerCall:
     def _meets_sites(self, rows: Labels) -> bool:
         """Whether the last axis is the channels of a site rather than a whole step."""
         nodes = [self._dense_mean(node) for node in self.builder.nodes_in(rows[:1])]
-        if any(isinstance(node, Reduced) or node.space.level is not None for node in nodes):
+        if any(isinstance(node, Reduced) for node in nodes):
             return True
-        return any(node.sites > 1 and rows.shape[1] < node.per_step for node in nodes)
+        one_site = rows.shape[1] <= sum(node.channels for node in nodes)
+        return one_site and any(n.sites > 1 or n.space.level is not None for n in nodes)
 
     def _dense_mean(self, node: Node) -> Node:
         """A mean over all of a dense grid is a pooling with a window as large as the grid."""

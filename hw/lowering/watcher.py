@@ -13,12 +13,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from neurospike.errors import UnloweredLayerError
 from neurospike.hw.lowering.builder import Builder
-from neurospike.hw.lowering.functions import FunctionCall, flat, marked_unknown
+from neurospike.hw.lowering.functions import CONSTANTS, FunctionCall, flat, marked_unknown
 from neurospike.hw.lowering.labels import UNKNOWN, ZERO, LabelStore
 from neurospike.hw.lowering.layer_call import LayerCall
 from neurospike.hw.lowering.registry import TABLE, unlowered, unruled
 from neurospike.hw.origins import tensors_in
 from neurospike.nn import ILIF, Stateful, UnarySpikes
+
+
+class _RefusedError(RuntimeError):
+    """Carries a refusal out of torch's operators; never seen outside of ``watching``."""
 
 
 class Watcher(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -32,6 +36,7 @@ class Watcher(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._path = ""
         self._layer = model
         self._muted = False
+        self._refusal: UnloweredLayerError | None = None
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -48,6 +53,8 @@ class Watcher(TorchDispatchMode):  # type: ignore[no-untyped-call]
                     )
             with _integers(self._model), self:
                 yield
+        except _RefusedError:
+            raise (self._refusal or unlowered("the model", "was refused")) from None
         finally:
             for layer, method, before in replaced:
                 if before is None:
@@ -124,8 +131,13 @@ class Watcher(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if parts is not NotImplemented:
                 return parts
         out = func(*args, **kwargs)
-        with self._mute():
-            self._function(func, args, kwargs, out)
+        try:
+            with self._mute():
+                self._function(func, args, kwargs, out)
+        except UnloweredLayerError as error:
+            # Torch takes a TypeError inside an operator for one that does not know its operands.
+            self._refusal = error
+            raise _RefusedError from error
         return out
 
     def _function(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
@@ -139,6 +151,8 @@ class Watcher(TorchDispatchMode):  # type: ignore[no-untyped-call]
         storages = {tensor.untyped_storage()._cdata for tensor in given}
         if not in_place and all(t.untyped_storage()._cdata in storages for t in results):
             return  # views share the labels of what they are views of
+        if base in CONSTANTS:
+            return
         if in_place and base in ("copy", "zero", "fill"):
             self._overwrite(base, args, results[0])
             return

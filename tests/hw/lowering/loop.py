@@ -180,5 +180,8 @@ def assert_equal(network: Network, model, x, *, exact=True, quiet=()) -> dict[st
             np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-9)
             continue
         assert (got == expected).all(), (p.name, np.abs(got - expected).sum())
-        assert p.name in quiet or 0 < expected.mean() < 0.9 * expected.max(), p.name
+        assert p.name in quiet or 0 < expected.mean() < 0.9 * expected.max(), (
+            p.name,
+            expected.mean(),
+        )
     return sent
