@@ -10,7 +10,7 @@ from neurospike.hw.emulation import emulate
 from neurospike.hw.lowering import LayerCall, lower, lowers
 from neurospike.hw.operations import Call, Operations
 from neurospike.hw.opponents import contest
-from neurospike.hw.placing import place, place_as
+from neurospike.hw.placing import place, place_as, relay_delays
 from neurospike.hw.pricing import Interval, Report, price
 from neurospike.hw.quantising import quantise
 from neurospike.hw.registry import counts
@@ -44,5 +44,6 @@ __all__ = [
     "place_as",
     "price",
     "quantise",
+    "relay_delays",
     "replay",
 ]

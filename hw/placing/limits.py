@@ -74,9 +74,10 @@ def check_widths(network: Network, chip: Chip) -> None:
     for projection in network.projections:
         if longest is not None and projection.max_delay > longest:
             fits = (
-                f"Delays of at most {longest} steps would fit."
+                f"Delays of at most {longest} steps would fit; relay_delays(network, chip) splits "
+                "longer ones."
                 if longest
-                else ("The chip has no delays; only a network without them would fit.")
+                else "The chip has no delays; only a network without them would fit."
             )
             raise refuse(
                 chip, "max_delay", projection.name,
