@@ -12,7 +12,7 @@ from neurospike.viz._figure import COLOURS, INK, figure
 from neurospike.viz._units import fitting
 
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-_MOST_NAMES = 14
+_MOST_NAMES = 18
 
 
 def pareto_plot(
@@ -52,7 +52,7 @@ def pareto_plot(
         _name_front(axes, points)
         axes.xaxis.set_major_formatter(_as_energy)
         axes.xaxis.set_minor_formatter(_minor_as_energy(points))
-        axes.tick_params(axis="x", which="minor", labelsize=8)
+        axes.tick_params(axis="x", which="both", labelsize=9, pad=4)
         axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}")
         axes.set(xlabel="energy an inference, priced operations", ylabel="accuracy (%)")
         axes.set_title(title)
@@ -72,12 +72,12 @@ def _draw_group(
     behind = [p for p in members if not p.get("front")]
     for point in members:
         x, y = float(point["energy_pj"]), float(point["accuracy"])
-        ends = [point.get(k) for k in ("energy_low_pj", "energy_high_pj")]
-        if None not in ends and ends[0] > 0:
-            axes.plot(ends, [y, y], color=colour, linewidth=1.0, alpha=0.35)
-        ends = [point.get(k) for k in ("accuracy_low", "accuracy_high")]
-        if None not in ends and point.get("front"):
-            axes.plot([x, x], ends, color=colour, linewidth=1.0, alpha=0.35)
+        energies = _ends(point, "energy_low_pj", "energy_high_pj")
+        if energies and energies[0] > 0:
+            axes.plot(energies, [y, y], color=colour, linewidth=1.0, alpha=0.3)
+        shares = _ends(point, "accuracy_low", "accuracy_high")
+        if shares and point.get("front"):
+            axes.plot([x, x], shares, color=colour, linewidth=1.0, alpha=0.3)
     axes.scatter(
         [p["energy_pj"] for p in behind],
         [p["accuracy"] for p in behind],
@@ -98,6 +98,11 @@ def _draw_group(
         markersize=6,
         label=group,
     )
+
+
+def _ends(point: Mapping[str, Any], low: str, high: str) -> list[float]:
+    known = [point[name] for name in (low, high) if point.get(name) is not None]
+    return [float(value) for value in known] if len(known) == 2 else []
 
 
 def _name_front(axes: Any, points: Sequence[Mapping[str, Any]]) -> None:

@@ -14,6 +14,7 @@ from neurospike.errors import ChipLimitError
 from neurospike.hw.network import Network
 from neurospike.hw.placement import Placement
 from neurospike.hw.pricing import Interval, Report
+from neurospike.hw.report_mean import mean_report
 from neurospike.hw.trace import Trace
 from neurospike.train.sweeping.folder import FAILED, MEASURED, UNFIT, Point
 from neurospike.train.sweeping.fronts import half_width, wilson
@@ -108,7 +109,7 @@ def _on_chip(on: tuple[Subject, Network, Sequence[Any]], at: tuple[hw.Chip, Sett
             placement = hw.place(network, chip, x) if placed is None else placed
             trace = hw.emulate(network, x, placement)
             tally.add(trace, placement, hw.price(trace, chip, subject.convention))
-            tally.correct += int(_predicted(subject, trace) == label)
+            tally.correct += int(predicted(subject, trace) == label)
     except ChipLimitError as error:
         return {"status": UNFIT, "reason": " ".join(str(error).split())}
     return _summary(tally)
@@ -123,7 +124,8 @@ def _check_widths(chip: hw.Chip, setting: Setting) -> None:
             )
 
 
-def _predicted(subject: Subject, trace: Trace) -> int:
+def predicted(subject: Subject, trace: Trace) -> int:
+    """The class that the host reads out of a trace of one sample."""
     output = torch.from_numpy(trace.output[0])
     if subject.recipe.sequence is not None:
         return int(class_scores(subject.recipe, output[:, None]).argmax(1))
@@ -133,7 +135,8 @@ def _predicted(subject: Subject, trace: Trace) -> int:
 def _summary(tally: _Tally) -> Point:
     samples = len(tally.reports)
     low, high = wilson(tally.correct, samples)
-    energies = [report.energy_pj for report in tally.reports]
+    mean = mean_report(tally.reports)
+    spread = half_width([report.energy_pj.nominal for report in tally.reports])
     return {
         "status": MEASURED,
         "samples": samples,
@@ -141,26 +144,19 @@ def _summary(tally: _Tally) -> Point:
         "accuracy": tally.correct / samples,
         "accuracy_low": low,
         "accuracy_high": high,
-        "energy_pj": {
-            **_mean(energies),
-            "ci95": half_width([energy.nominal for energy in energies]),
-        },
-        "total_pj": _mean_if_known([report.total_pj for report in tally.reports]),
-        "latency_s": _mean_if_known([report.latency_s for report in tally.reports]),
-        "power_w": _mean_if_known([report.power_w for report in tally.reports]),
+        "energy_pj": {**mean.energy_pj.to_dict(), "ci95": spread},
+        "total_pj": _if_known(mean.total_pj),
+        "latency_s": _if_known(mean.latency_s),
+        "power_w": _if_known(mean.power_w),
         "spikes": tally.spikes / samples,
         "synops": tally.synops / samples,
         "saturations": tally.saturations / samples,
         "cores": tally.cores,
         "chips": tally.chips,
-        "unpriced": sorted({name for report in tally.reports for name in report.unpriced}),
+        "sensitive_to": mean.sensitive_to,
+        "unpriced": sorted(mean.unpriced),
     }
 
 
-def _mean(values: Sequence[Interval]) -> dict[str, Any]:
-    return (Interval.total(values) * (1 / len(values))).to_dict()
-
-
-def _mean_if_known(values: Sequence[Interval | None]) -> dict[str, Any] | None:
-    known = [value for value in values if value is not None]
-    return _mean(known) if known and len(known) == len(values) else None
+def _if_known(value: Interval | None) -> dict[str, Any] | None:
+    return None if value is None else value.to_dict()

@@ -13,8 +13,9 @@ from neurospike.train.sweeping.cluster import run_on_ray
 from neurospike.train.sweeping.folder import Point, SweepFolder, digest
 from neurospike.train.sweeping.grid import Axes, Job, plan, point_key, points_of
 from neurospike.train.sweeping.measuring import failed_point, measure
+from neurospike.train.sweeping.opening import open_checkpoint, read_subject
 from neurospike.train.sweeping.pages import document, write_pages
-from neurospike.train.sweeping.subject import Subject, open_checkpoint, read_subject
+from neurospike.train.sweeping.subject import Subject
 from neurospike.train.sweeping.workers import Failure, cores, run_here, run_locally
 
 log = logging.getLogger(__name__)
@@ -77,6 +78,8 @@ def sweep(
     DataError
         A checkpoint, chip or data that is damaged; a folder that cannot be written.
     """
+    if workers is not None and workers < 1:
+        raise ArgumentError(f"sweep.workers: must be 1 or more; got {workers}.")
     loaded = load_chips(chips)
     opened = open_checkpoint(checkpoint, root=root)
     jobs = plan(axes, loaded, opened.trained)
@@ -157,8 +160,6 @@ def _finished(
 ) -> Finished:
     if ray is not None and jobs:
         return run_on_ray(task, subject, jobs, address=ray)
-    if workers is not None and workers < 1:
-        raise ArgumentError(f"sweep.workers: must be 1 or more; got {workers}.")
     crew = min(workers or cores(), cores(), len(jobs))
     if crew > 1:
         return run_locally(task, subject, jobs, workers=crew)
