@@ -176,9 +176,10 @@ class _Cells:
         bias, channels = self.population.bias, self.population.space.channels
         self.bias = np.zeros((0, channels), self.dtype)
         if bias is not None:
-            rows = np.atleast_2d(bias)
-            rows = np.tile(rows, alike(self.neurons, channels)) if len(rows) == 1 else rows
-            self.bias = np.ascontiguousarray(rows, self.dtype)
+            table: Array = np.atleast_2d(bias)
+            if len(table) == 1:
+                table = np.tile(table, alike(self.neurons, channels))
+            self.bias = np.ascontiguousarray(table, self.dtype)
         shortcuts = self.sample.network.shortcuts
         if any(s.source == self.population.name for s in shortcuts):
             currents = np.zeros((self.steps, self.neurons), self.dtype)

@@ -3,7 +3,7 @@
 A population has a ring of rows, one row a step that is still to come: ``ring`` (rows, neurons)
 holds what has arrived for that step, ``touched`` where any synapse was active. An event adds the
 weights of one (channel, tap) to the channels of a target site, which lie side by side as its
-weights do. Sums are taken in one fixed order: sites, channels, pairs.
+weights do. Sums are taken in one fixed order: sites, pairs, channels.
 """
 
 from __future__ import annotations
@@ -20,34 +20,59 @@ JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 def accumulate(sent, first, last, late, offsets, tap, target, weight, groups, gated, ring, touched):  # type: ignore[no-untyped-def]
     """Add what the steps first..last of ``sent`` (steps, neurons) bring, ``late`` steps later."""
     c_in, _, width = weight.shape
-    channels = width * groups
+    channels, share = width * groups, c_in // groups
     rows, sites = ring.shape[0], offsets.size - 1
     spiked = np.ones(sites, np.bool_)
+    which, values = np.empty(c_in, np.int64), np.empty(c_in, ring.dtype)
     for s in range(first, last):
         step = sent[s]
         if gated:
             mark_sites(step, c_in, spiked)
         row, mark = ring[(s + late) % rows], touched[(s + late) % rows]
         for p in range(sites):
-            a, b = offsets[p], offsets[p + 1]
-            if a == b:
+            if offsets[p] == offsets[p + 1]:
                 continue
-            for c in range(c_in):
-                if step[p * c_in + c] == 0:
+            for g in range(groups):
+                events = find_events(step, p * c_in, g * share, share, which, values)
+                if events == 0:
                     continue
-                value = ring.dtype.type(step[p * c_in + c])
-                start = c * groups // c_in * width
-                for j in range(a, b):
-                    q = target[j]
-                    if gated and not spiked[q]:
+                for j in range(offsets[p], offsets[p + 1]):
+                    if gated and not spiked[target[j]]:
                         continue
-                    weights = weight[c, tap[j]]
-                    here = row[q * channels + start : q * channels + start + width]
-                    seen = mark[q * channels + start : q * channels + start + width]
-                    for o in range(width):
-                        here[o] += value * weights[o]
+                    n = target[j] * channels + g * width
+                    add_events(events, which, values, weight, tap[j], row[n : n + width])
+                    seen = mark[n : n + width]
                     for o in range(width):
                         seen[o] = 1
+
+
+@njit(forceinline=True, **JIT)
+def find_events(step, site, first, share, which, values):  # type: ignore[no-untyped-def]
+    """Which of the channels from ``first`` on send something, and what; how many do."""
+    events = 0
+    for c in range(first, first + share):
+        if step[site + c] != 0:
+            which[events] = c
+            values[events] = step[site + c]
+            events += 1
+    return events
+
+
+@njit(forceinline=True, **JIT)
+def add_events(events, which, values, weight, k, here):  # type: ignore[no-untyped-def]
+    """Add events of one site to the channels of another, four at a time but in their order."""
+    i = 0
+    while i + 4 <= events:
+        a, b, c, d = values[i], values[i + 1], values[i + 2], values[i + 3]
+        w_a, w_b = weight[which[i], k], weight[which[i + 1], k]
+        w_c, w_d = weight[which[i + 2], k], weight[which[i + 3], k]
+        for o in range(here.size):
+            here[o] = (((here[o] + a * w_a[o]) + b * w_b[o]) + c * w_c[o]) + d * w_d[o]
+        i += 4
+    for rest in range(i, events):
+        a, w_a = values[rest], weight[which[rest], k]
+        for o in range(here.size):
+            here[o] += a * w_a[o]
 
 
 @njit(**JIT)

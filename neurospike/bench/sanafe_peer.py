@@ -59,7 +59,10 @@ def gesture_arrays() -> dict[str, Array]:
 
 
 def gesture_network(arrays: dict[str, Array], steps: int = STEPS) -> Network:
-    """The same network as populations and projections."""
+    """The same network as populations and projections.
+
+    SANA-FE prices every synapse of it as a dense one, the default of its architecture; so here.
+    """
     thresholds = arrays["thresholds"]
     populations, projections = [], []
     for index, (channels, edge) in enumerate(GRIDS):
@@ -76,7 +79,7 @@ def gesture_network(arrays: dict[str, Array], steps: int = STEPS) -> Network:
         projections.append(
             Projection(
                 f"conv{index}", f"layer{index - 1}", f"layer{index}", window,
-                np.ascontiguousarray(weight), kind="conv",
+                np.ascontiguousarray(weight),
             )
         )  # fmt: skip
     dense = arrays["dense1"].astype(np.float64).reshape(11, 81, 11)

@@ -10,7 +10,8 @@ import typer
 
 def bench(
     suite: Annotated[
-        list[str] | None, typer.Argument(help="neurons, sparse, network, voxels [all].")
+        list[str] | None,
+        typer.Argument(help="neurons, voxels, sparse, network, cochlea, delays, emulator [all]."),
     ] = None,
     repeats: Annotated[int, typer.Option(help="Turns that each candidate takes.")] = 15,
     out: Annotated[Path | None, typer.Option(help="Also write the tables to this .md.")] = None,

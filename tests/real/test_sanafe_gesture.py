@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from neurospike.bench import sanafe_peer
-from neurospike.hw import emulate
+from neurospike.hw import emulate, price
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "sanafe_dvs100"
 
@@ -42,6 +42,10 @@ def test_recorded_counts(trace) -> None:
     assert trace.total("packets") == expected["packets_sent"] == 198161
     assert trace.total("hops_x") == expected["hops_x"] == 146279
     assert trace.total("hops_y") == expected["hops_y"] == 230885
+    report = price(trace, "loihi1_sanafe")
+    for part, energy in report.by_group().items():
+        assert 1e-12 * energy.nominal == pytest.approx(expected["energy"][part], rel=1e-12)
+    assert 1e-12 * report.energy_pj.nominal == pytest.approx(2.890621195e-4, rel=1e-12)
 
 
 def test_integers_give_the_same_spikes(trace) -> None:
