@@ -152,9 +152,9 @@ def place_sets(network: Network, chip: Chip, sets: list[ActiveSet]) -> Placement
     """Place a network for the voxels of every level."""
     check_widths(network, chip)
     check_weight_values(network, chip)
-    pairs = {p.name: pairs_of(p, network, sets) for p in network.projections}
     if chip.packing == "speck":
-        return place_layers(network, chip, pairs)
+        return place_layers(network, chip)
+    pairs = {p.name: pairs_of(p, network, sets) for p in network.projections}
     check_fan_in(network, chip, pairs)
     packed, ways = _pack_all(network, chip, pairs, sets)
     check_fan_out(network, chip, ways)

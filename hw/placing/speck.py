@@ -17,7 +17,7 @@ from neurospike.hw.network import Network, Population, Projection
 from neurospike.hw.neuron_models import Source
 from neurospike.hw.placement import Placement, Use
 from neurospike.hw.placing.limits import limit_of, refuse
-from neurospike.hw.wiring import Pairs, Pointwise, Pooled, Whole, Window
+from neurospike.hw.wiring import Pointwise, Pooled, Whole, Window
 
 MEMORIES = ("kernel_words", "neuron_words", "bias_words")
 
@@ -63,7 +63,7 @@ def neuron_words(features: int, edges: tuple[int, int]) -> int:
     return int(features * 2 ** sum(_log2(edge) for edge in edges))
 
 
-def place_layers(network: Network, chip: Chip, pairs: dict[str, Pairs]) -> Placement:
+def place_layers(network: Network, chip: Chip) -> Placement:
     """Give every layer a core that holds it; one layer a core, one chip.
 
     Raises
@@ -127,7 +127,7 @@ def _layer(network: Network, chip: Chip, population: Population) -> Layer:
         if len(into) > 1:
             what = f"as {len(into)} layers end in one population"
         raise refuse(
-            chip, "cores", layer, what, "One 2-D convolution or linear layer a core would fit."
+            chip, "geometry", layer, what, "One 2-D convolution or linear layer a core would fit."
         )
     projection = into[0]
     source = network.population(projection.source).space
@@ -168,7 +168,7 @@ def _geometry(
     if isinstance(wiring, Pointwise):
         return (1, 1), (1, 1), (0, 0), pool
     raise refuse(
-        chip, "cores", projection.name, f"as no core does {type(wiring).__name__}",
+        chip, "geometry", projection.name, f"as no core does {type(wiring).__name__}",
         "A 2-D convolution without dilation, or a linear layer, would fit.",
     )  # fmt: skip
 
@@ -219,7 +219,7 @@ def _check_network(network: Network, chip: Chip, layers: list[Layer]) -> None:
         )  # fmt: skip
     if network.shortcuts:
         raise refuse(
-            chip, "cores", network.shortcuts[0].name, "as no core adds currents of another",
+            chip, "geometry", network.shortcuts[0].name, "as no core adds currents of another",
             "A network without membrane shortcuts would fit.",
         )  # fmt: skip
     limit = limit_of(chip, "destinations")

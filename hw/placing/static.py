@@ -12,7 +12,7 @@ from neurospike.errors import ChipLimitError
 from neurospike.hw.chip import Chip
 from neurospike.hw.network import Network
 from neurospike.hw.placement import Placement
-from neurospike.hw.placing.limits import limit_of
+from neurospike.hw.placing.limits import check_weight_values, check_widths, limit_of
 from neurospike.hw.placing.order import coordinates
 from neurospike.sparse import ActiveSet
 
@@ -37,7 +37,10 @@ def place_whole_grid(network: Network, chip: Chip, sets: list[ActiveSet]) -> Pla
     from neurospike.hw.placing.placing import place_sets
 
     dense = whole_grid(network)
-    _check_size(dense, chip)
+    check_widths(dense, chip)
+    check_weight_values(dense, chip)
+    if chip.packing != "speck":
+        _check_size(dense, chip)
     placed = place_sets(dense, chip, [])
     core: dict[str, NDArray[np.int32]] = {}
     for population in network.populations:
