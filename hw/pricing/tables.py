@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from neurospike.hw.chip import Prices
 from neurospike.hw.counts import align, energy, number
 from neurospike.hw.pricing.charges import GROUPS
 from neurospike.hw.pricing.interval import Interval
@@ -17,10 +18,14 @@ def report_text(report: Report) -> str:
     return "\n".join([title, *tables, *_summary(report)])
 
 
+_ORDER = {f"prices.{name}": index for index, name in enumerate(Prices.model_fields)}
+"""The order of chip files."""
+
+
 def _causes(report: Report) -> str:
     header = ("cause (price)", "count", "price", "energy", "low", "high", "share", "evidence")
     merged: dict[tuple[str, str], list[Row]] = {}
-    for row in report.rows:
+    for row in sorted(report.rows, key=lambda row: _ORDER.get(row.price, -1)):
         merged.setdefault((row.cause, row.price), []).append(row)
     total = report.energy_pj
     rows = []

@@ -46,6 +46,9 @@ def test_recorded_counts(trace) -> None:
     for part, energy in report.by_group().items():
         assert 1e-12 * energy.nominal == pytest.approx(expected["energy"][part], rel=1e-12)
     assert 1e-12 * report.energy_pj.nominal == pytest.approx(2.890621195e-4, rel=1e-12)
+    # Its simple timing lets a core's neurons and synapses work at once: the low end.
+    assert report.latency_s.low == pytest.approx(expected["sim_time"], rel=1e-12)
+    assert report.latency_s.nominal > report.latency_s.low
 
 
 def test_integers_give_the_same_spikes(trace) -> None:
