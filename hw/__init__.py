@@ -11,11 +11,14 @@ from neurospike.hw.lowering import LayerCall, lower, lowers
 from neurospike.hw.operations import Call, Operations
 from neurospike.hw.opponents import contest
 from neurospike.hw.placing import place, place_as, relay_delays
+from neurospike.hw.predictions import Predictions, predict_both
 from neurospike.hw.pricing import Interval, Report, price
-from neurospike.hw.quantising import quantise
+from neurospike.hw.quantising import integer_twin, quantise
 from neurospike.hw.registry import counts
 from neurospike.hw.tally import delay_storage, replay
 from neurospike.hw.twin import ann_twin
+from neurospike.hw.verification import Verification
+from neurospike.hw.verifying import verify
 
 __all__ = [
     "Call",
@@ -27,7 +30,9 @@ __all__ = [
     "LayerCall",
     "LayerCount",
     "Operations",
+    "Predictions",
     "Report",
+    "Verification",
     "addressing",
     "ann_twin",
     "compare",
@@ -36,14 +41,17 @@ __all__ = [
     "counts",
     "delay_storage",
     "emulate",
+    "integer_twin",
     "list_chips",
     "load_chip",
     "lower",
     "lowers",
     "place",
     "place_as",
+    "predict_both",
     "price",
     "quantise",
     "relay_delays",
     "replay",
+    "verify",
 ]

@@ -14,7 +14,7 @@ from neurospike.errors import ArgumentError
 from neurospike.hw.network import Network
 from neurospike.hw.neuron_models import Membrane, Source
 from neurospike.hw.sites import samples_of
-from neurospike.nn import RecurrentDelay, spike_mode
+from neurospike.nn import RecurrentDelay, Stateful, spike_mode
 from neurospike.nn.unary import collapse
 from neurospike.sparse import VoxelTensor
 
@@ -53,6 +53,7 @@ def record(model: nn.Module, network: Network, sample: Any) -> tuple[dict[str, A
     Shape
     -----
     out: population -> (steps, neurons), spikes or a readout's membranes; the model's output
+    Populations that stand for a maximum over windows are left out.
 
     Raises
     ------
@@ -65,6 +66,8 @@ def record(model: nn.Module, network: Network, sample: Any) -> tuple[dict[str, A
         if isinstance(population.neuron, (Source, Membrane)):
             continue
         layer = neurons_at(model, population.name)
+        if not isinstance(layer, Stateful):
+            continue  # a maximum over windows: not time first, and no neuron of the model
 
         def keep(_layer: nn.Module, _x: Any, y: Any, name: str = population.name) -> None:
             found[name] = by_site(y)

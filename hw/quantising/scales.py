@@ -16,8 +16,13 @@ from neurospike.hw.quantising.integer_neurons import gain_of, level_of, memory_o
 from neurospike.hw.quantising.integer_weights import best_exponent, spread
 from neurospike.hw.quantising.widths import Widths
 
-HEADROOM = 8
-"""How many times its level (thresholds, or the deviation of its current) a membrane must hold."""
+HEADROOM = 2
+"""How many times its level (thresholds, or the deviation of its current) a membrane must hold.
+
+Where membranes are narrow it is this or bits of the weights: with weights of 4 bits and membranes
+of 8, a delay net on spoken digits agrees with its real numbers on 79 % of samples for 2, 36 % for 4
+and 12 % for 8. Membranes of 16 bits have room for all of them.
+"""
 
 _INPUT_ERROR = 0.25
 """Deviation that rounding real inputs may add to a current, in units of the target."""

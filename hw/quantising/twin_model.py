@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from typing import Any
 
 import torch
@@ -18,13 +17,26 @@ from neurospike.hw.quantising.twin_synapses import (
     OnGrid,
     Requantised,
     Tape,
+    home,
+    layer_of,
+    path_of,
     put_weights,
     sends_real_inputs,
     weight_scale,
 )
 from neurospike.hw.quantising.widths import Widths
 from neurospike.hw.wiring import Pooled
-from neurospike.nn import RecurrentDelay, Stateful, spike_mode
+from neurospike.nn import Stateful, spike_mode
+
+MEANS = (
+    nn.AvgPool1d,
+    nn.AvgPool2d,
+    nn.AvgPool3d,
+    nn.AdaptiveAvgPool1d,
+    nn.AdaptiveAvgPool2d,
+    nn.AdaptiveAvgPool3d,
+)
+MAXIMA = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d)
 
 
 def integer_twin(model: nn.Module, network: Network) -> nn.Module:
@@ -81,7 +93,8 @@ def integer_twin(model: nn.Module, network: Network) -> nn.Module:
             _put_neuron(twin, population, quantised)
     tape = Tape()
     for projection in network.projections:
-        _put_synapses(twin, projection, network, tape)
+        if not _is_maximum(twin, projection):
+            _put_synapses(twin, projection, network, tape)
     for population in network.populations:
         _put_bias(twin, population, network, quantised, tape)
     pooled = any(isinstance(p.wiring, Pooled) for p in network.projections)
@@ -89,31 +102,38 @@ def integer_twin(model: nn.Module, network: Network) -> nn.Module:
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.modules.batchnorm._BatchNorm):
                 setattr(parent, name, Bias(tape))
-            elif pooled and isinstance(child, (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)):
+            elif pooled and isinstance(child, MEANS):
                 setattr(parent, name, SumPool(child))
     return twin
 
 
 class SumPool(nn.Module):
-    """In place of a mean over windows: their sum, as the mean's factor is in the weights."""
+    """In place of a mean over windows: their sum, as the mean's factor is in the weights.
 
-    def __init__(self, pool: Any) -> None:
+    Shape
+    -----
+    in:  (N, C, *space)
+    out: (N, C, *space // window)
+    """
+
+    def __init__(self, pool: nn.Module) -> None:
         super().__init__()
         self.pool = pool
 
     def forward(self, x: Tensor) -> Tensor:
         """Sum every window."""
-        kernel: Any = self.pool.kernel_size
-        edges = kernel if isinstance(kernel, tuple) else (kernel,) * (x.ndim - 2)
-        total: Tensor = self.pool(x) * math.prod(edges)
-        return total.round()  # a mean of three spikes is a third of a number
+        coarse = self.pool(x).shape
+        for axis in range(2, x.ndim):
+            edge = x.shape[axis] // coarse[axis]
+            x = x.unfold(axis, edge, edge).sum(-1)
+        return x
 
 
 def _put_neuron(twin: nn.Module, population: Population, quantised: Quantisation) -> None:
-    parent, name = _home(twin, population.name)
+    parent, name = home(twin, population.name)
     layer = getattr(parent, name)
-    if isinstance(layer, RecurrentDelay):
-        parent, name, layer = layer, "neuron", layer.neuron
+    if isinstance(layer, MAXIMA):
+        return  # the maximum of integers is what it was
     if not isinstance(layer, Stateful) or layer.emits_spikes != fires(population.neuron):
         raise ArgumentError(
             f"integer_twin.model: must have neurons at {population.name}; got "
@@ -124,8 +144,7 @@ def _put_neuron(twin: nn.Module, population: Population, quantised: Quantisation
 
 
 def _put_synapses(twin: nn.Module, projection: Projection, network: Network, tape: Tape) -> None:
-    parent, name = _home(twin, projection.name)
-    layer: Any = getattr(parent, name)
+    layer: Any = layer_of(twin, projection)
     put_weights(layer, projection, weight_scale(network, projection))
     if isinstance(getattr(layer, "bias", None), Tensor):
         nn.init.zeros_(layer.bias)
@@ -135,7 +154,7 @@ def _put_synapses(twin: nn.Module, projection: Projection, network: Network, tap
     if not fires(source.neuron) and network.quantised is not None:
         layer.register_forward_hook(Requantised(network.quantised.scale[projection.target]))
     if projection.source != projection.target:
-        layer.register_forward_hook(lambda *_: setattr(tape, "last", projection.name))
+        layer.register_forward_hook(lambda *_: setattr(tape, "last", path_of(projection)))
 
 
 def _put_bias(
@@ -151,23 +170,14 @@ def _put_bias(
             f"{population.name}."
         )
     bias = torch.from_numpy(population.bias * quantised.scale[population.name])
-    parent, name = _home(twin, carriers[0].name)
-    own = getattr(getattr(parent, name), "bias", None)
+    own = getattr(layer_of(twin, carriers[0]), "bias", None)
     if isinstance(own, Tensor):
         own.copy_(bias)
     else:
-        tape.biases[carriers[0].name] = bias
+        tape.biases[path_of(carriers[0])] = bias
 
 
-def _home(twin: nn.Module, path: str) -> tuple[nn.Module, str]:
-    """The module that holds the one of that path, and its name there."""
-    above, _, name = path.rpartition(".")
-    try:
-        parent = twin.get_submodule(above)
-        parent.get_submodule(name)
-    except AttributeError:
-        raise ArgumentError(
-            f"integer_twin.model: must have a layer at {path!r}, as the network says; lower this "
-            "very model."
-        ) from None
-    return parent, name
+def _is_maximum(twin: nn.Module, projection: Projection) -> bool:
+    """Whether a projection is the way into a maximum over windows, which has no weights."""
+    path, _, last = projection.name.rpartition(".")
+    return last == "in" and isinstance(dict(twin.named_modules()).get(path), MAXIMA)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +28,7 @@ from neurospike.sparse import VoxelTensor
 
 _SPARSE = (SubmanifoldConv3d, SparseConv3d, SparseInverseConv3d)
 _CONV = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+_TAP = re.compile(r"\.tap(\d+)$")  # what ``lower`` calls the taps of one layer
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 Array = NDArray[Any]
 
@@ -46,11 +48,52 @@ def weight_scale(network: Network, projection: Projection) -> float:
     return unit / sent
 
 
+def home(model: nn.Module, path: str) -> tuple[nn.Module, str]:
+    """The module that holds the one of that path, and its name there.
+
+    Raises
+    ------
+    ArgumentError
+        No such layer: another model, or synapses that no layer of the model is.
+    """
+    above, _, name = path.rpartition(".")
+    try:
+        parent = model.get_submodule(above)
+        parent.get_submodule(name)
+    except AttributeError:
+        raise ArgumentError(
+            f"integer_twin.model: must have a layer at {path!r}, as the network says; got none. "
+            "Lower this very model, and give sums and scalings layers of their own."
+        ) from None
+    return parent, name
+
+
+def path_of(projection: Projection) -> str:
+    """The path of the layer whose synapses a projection is."""
+    return _TAP.sub("", projection.name)
+
+
+def layer_of(model: nn.Module, projection: Projection) -> nn.Module:
+    """The layer itself."""
+    parent, name = home(model, path_of(projection))
+    layer: nn.Module = getattr(parent, name)
+    return layer
+
+
 def put_weights(layer: nn.Module, projection: Projection, scale: float) -> None:
     """Give a layer the projection's integers, as real numbers of its own layout."""
     weight = np.asarray(projection.weight, np.float64) * scale
     values = torch.from_numpy(laid_out(layer, projection, weight))
     own = layer.weight
+    if isinstance(layer, DelayConvNd) and isinstance(own, Tensor):  # a projection a tap
+        if projection.shift and layer.taps > 1:
+            raise ArgumentError(
+                f"integer_twin.model: a layer with several taps must meet spikes, as each tap "
+                f"would round its own sum; got real numbers at {projection.name}."
+            )
+        tap = _TAP.search(projection.name)
+        own = own[..., int(tap[1]) if tap else 0]
+        values = values.reshape(own.shape)
     if not isinstance(own, Tensor) or own.shape != values.shape:
         raise ArgumentError(
             f"integer_twin.model: the layer at {projection.name} must have the weights of its "
@@ -77,7 +120,9 @@ def laid_out(layer: nn.Module, projection: Projection, weight: Array) -> Array:
     by_output = split.transpose(0, 3, 1, 2).reshape(groups * width, sources // groups, taps)
     if isinstance(layer, RecurrentDelay):
         return np.ascontiguousarray(by_output[..., 0])
-    if isinstance(layer, (DelayLinear, DelayConvNd, *_CONV)):
+    if isinstance(layer, DelayConvNd):
+        return by_output
+    if isinstance(layer, (DelayLinear, *_CONV)) and by_output.size == layer.weight.numel():
         return by_output.reshape(layer.weight.shape)
     raise ArgumentError(
         f"integer_twin.model: no rule for a {type(layer).__name__} at {projection.name}; its "
@@ -87,14 +132,17 @@ def laid_out(layer: nn.Module, projection: Projection, weight: Array) -> Array:
 
 @dataclass
 class Tape:
-    """Which projection ran last: the one whose norm comes next, if one does."""
+    """Which layer of synapses ran last: the one whose norm comes next, if one does.
+
+    ``biases`` has those that a norm is to add, by the path of the layer before it.
+    """
 
     biases: dict[str, Tensor] = field(default_factory=dict)
     last: str = ""
 
 
 class Bias(nn.Module):
-    """In place of a norm: adds the bias that it was folded into, of the projection before it.
+    """In place of a norm: adds the bias that it was folded into, of the synapses before it.
 
     Shape
     -----
@@ -106,7 +154,7 @@ class Bias(nn.Module):
         self.tape = tape
 
     def forward(self, x: Any) -> Any:
-        """Add it once; a bias is used up by the norm that follows its projection."""
+        """Add the bias, if those synapses have no place for it themselves."""
         bias = self.tape.biases.get(self.tape.last)
         if bias is None:
             return x

@@ -130,25 +130,26 @@ def delay_network(model, neuron):
     scale = (norm.weight / (norm.running_var + norm.eps).sqrt()).double().detach().numpy()
     bias = norm.bias.double().detach().numpy() - norm.running_mean.double().numpy() * scale
     (w1, d1), (w2, d2) = _delayed(first), _delayed(second)
-    recurrent = []
+    name, recurrent = "2", []
     if isinstance(cells, RecurrentDelay):
+        name = "2.neuron"
         weight = cells.weight.detach().double().T[:, None].numpy()
         late = cells.delay.detach().numpy().astype(np.int32)[:, None, None]
         recurrent = [
             Projection(
-                "2", "2", "2", Taps(), weight, delay=np.broadcast_to(late, weight.shape).copy()
+                "2", name, name, Taps(), weight, delay=np.broadcast_to(late, weight.shape).copy()
             )
         ]
     return Network(
         (
             Population("input", Space(5), Source()),
-            Population("2", Space(7), neuron, bias, extra_steps=2),
+            Population(name, Space(7), neuron, bias, extra_steps=2),
             Population("4", Space(3), ReadoutModel(1 - 1 / readout.tau), extra_steps=6),
         ),
         (
-            Projection("0", "input", "2", Taps(), w1 * scale, delay=d1),
+            Projection("0", "input", name, Taps(), w1 * scale, delay=d1),
             *recurrent,
-            Projection("3", "2", "4", Taps(2), w2, delay=d2),
+            Projection("3", name, "4", Taps(2), w2, delay=d2),
         ),
         output=Output("4"),
     )

@@ -116,12 +116,12 @@ def test_membranes_keep_their_headroom(membrane):
     net = chain(ILIFModel(4), weights=[np.full((3, 1, 3), 1e-6)])
     whole = quantise(net, (8, membrane))
     unit = whole.population("p0").neuron.unit
-    assert 8 * 4 * unit <= 2 ** (membrane - 1) - 1 < 16 * 4 * unit
+    assert 2 * 4 * unit <= 2 ** (membrane - 1) - 1 < 4 * 4 * unit
 
 
 def test_membranes_too_narrow_for_a_spike_are_refused():
-    with pytest.raises(ArgumentError, match="must hold 8 times the largest spike of p0"):
-        quantise(chain(ILIFModel(4)), (8, 5))
+    with pytest.raises(ArgumentError, match="must hold 2 times the largest spike of p0"):
+        quantise(chain(ILIFModel(4)), (8, 4))
 
 
 def test_real_inputs_have_units_of_their_own_and_are_shifted():
@@ -208,4 +208,4 @@ def test_nothing_to_do():
     whole = quantise(net, (8, 24))
     assert not whole.projections[0].weight.any()
     assert whole.quantised.errors["w0"].relative == 0.0
-    assert whole.population("p0").neuron.threshold * 8 <= 2**23 - 1
+    assert whole.population("p0").neuron.threshold * 2 <= 2**23 - 1

@@ -83,8 +83,9 @@ def test_delays_recurrence_and_a_readout(name, recurrent):
     x = torch.randint(0, 2, (12, 1, 5), generator=torch.Generator().manual_seed(1)).double()
     sent, output = record(twin, whole, x)
     found = emulated(whole, x[:, 0].numpy().astype(np.int32), len(x))
-    assert 0 < sent["2"].mean() < 1
-    np.testing.assert_array_equal(found.spikes["2"], sent["2"])
+    cells = whole.populations[1].name
+    assert 0 < sent[cells].mean() < 1
+    np.testing.assert_array_equal(found.spikes[cells], sent[cells])
     np.testing.assert_array_equal(found.spikes["4"] * whole.quantised.scale["4"], sent["4"])
     np.testing.assert_array_equal(output[:, 0].numpy(), sent["4"])
 
