@@ -84,7 +84,8 @@ def tally(
         fire. One that is absent sent nothing.
     active
         Population -> booleans (steps, neurons), or (steps,) numbers of neurons: those with work.
-        Of one that is absent every neuron has, which is the most there can be.
+        Of one that is absent every neuron has, which is the most there can be. Where only numbers
+        are known, each core is given all of its neurons.
     saturations
         Population -> (steps,); none where absent.
     placement

@@ -103,7 +103,7 @@ def test_pools_shortcuts_and_voxels():
     with pytest.raises(ChipLimitError, match=r"pools.*\(3, 3\).*One of 1, 2, 4"):
         place(pooled(3), chip)
     two = chain(2)
-    with pytest.raises(ChipLimitError, match="geometry.*without membrane shortcuts"):
+    with pytest.raises(ChipLimitError, match=r"geometry.*without membrane shortcuts"):
         place(Network(two.populations, two.projections, (Shortcut("skip", "p1", "p2"),)), chip)
-    with pytest.raises(ChipLimitError, match="geometry.*no convolution on a plane"):
+    with pytest.raises(ChipLimitError, match=r"geometry.*no convolution on a plane"):
         place(voxel_net(), chip, cloud())
