@@ -48,6 +48,8 @@ def html_report(
     sections: Sequence[tuple[str, Content]],
     figures: Mapping[str, Picture] | Sequence[tuple[str, Picture]],
     out: str | os.PathLike[str],
+    *,
+    figures_first: bool = False,
 ) -> Path:
     """Write one HTML page with tables and pictures inside it; it asks no other host for anything.
 
@@ -61,6 +63,8 @@ def html_report(
         Captions and the PNG files, or their bytes, that they belong to; a mapping or pairs.
     out
         The .html file.
+    figures_first
+        Whether the pictures stand above the sections, not below.
 
     Raises
     ------
@@ -76,7 +80,8 @@ def html_report(
     if figures:
         pairs = figures.items() if isinstance(figures, Mapping) else figures
         shown = "\n".join(_figure(caption, picture) for caption, picture in pairs)
-        parts.append(f"<section><h2>Figures</h2>\n{shown}</section>")
+        place = 0 if figures_first else len(parts)
+        parts.insert(place, f"<section><h2>Figures</h2>\n{shown}</section>")
     body = "\n".join(parts)
     page = (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'

@@ -13,6 +13,7 @@ from neurospike.viz._units import fitting
 
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _MOST_NAMES = 18
+_WIDE, _HIGH = 90.0, 11.0  # pixels of a name
 
 
 def pareto_plot(
@@ -28,7 +29,8 @@ def pareto_plot(
     ----------
     points
         Mappings with "group", "energy_pj" (above 0) and "accuracy", a share of 1; "front" is true
-        where no point of the group beats it, and "name" is then written beside it.
+        where no point of the group beats it, and "best" where none at all does; "name" is written
+        beside the former, or where those are many beside the latter.
         "energy_low_pj", "energy_high_pj", "accuracy_low" and "accuracy_high" are drawn as ranges.
     out
         A .png, .svg or .pdf file.
@@ -49,16 +51,15 @@ def pareto_plot(
             members = [point for point in points if str(point["group"]) == group]
             colour = COLOURS[index % len(COLOURS)]
             _draw_group(axes, group, members, colour, _MARKERS[index % len(_MARKERS)])
-        _name_front(axes, points)
-        axes.xaxis.set_major_formatter(_as_energy)
-        axes.xaxis.set_minor_formatter(_minor_as_energy(points))
+        _number_energies(axes, [float(point["energy_pj"]) for point in points])
         axes.tick_params(axis="x", which="both", labelsize=9, pad=4)
         axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}")
         axes.set(xlabel="energy an inference, priced operations", ylabel="accuracy (%)")
         axes.set_title(title)
-        axes.margins(x=0.08, y=0.08)
+        axes.margins(x=0.1, y=0.08)
         low, high = axes.get_ylim()
         axes.set_ylim(max(low, -0.02), min(high, 1.04))
+        _name_front(axes, points)
         axes.legend(loc="best", fontsize=9)
         if note:
             drawing.supxlabel(note, x=0.01, ha="left", fontsize=8, color="#4D4D4D")
@@ -93,9 +94,9 @@ def _draw_group(
         [p["accuracy"] for p in front],
         where="post",
         color=colour,
-        linewidth=1.4,
+        linewidth=1.1,
         marker=marker,
-        markersize=6,
+        markersize=5.5,
         label=group,
     )
 
@@ -108,11 +109,18 @@ def _ends(point: Mapping[str, Any], low: str, high: str) -> list[float]:
 def _name_front(axes: Any, points: Sequence[Mapping[str, Any]]) -> None:
     named = [p for p in points if p.get("front") and p.get("name")]
     if len(named) > _MOST_NAMES:
-        return
-    for point in named:
+        named = [p for p in named if p.get("best")]
+    taken: list[tuple[float, float]] = []
+    for point in sorted(named, key=lambda p: -float(p["accuracy"])):
+        place = (float(point["energy_pj"]), float(point["accuracy"]))
+        x, y = axes.transData.transform(place)
+        # Of two names that would lie on one another, the more accurate point keeps its own.
+        if any(abs(x - other) < _WIDE and abs(y - above) < _HIGH for other, above in taken):
+            continue
+        taken.append((x, y))
         axes.annotate(
             str(point["name"]),
-            (float(point["energy_pj"]), float(point["accuracy"])),
+            place,
             xytext=(5, -11),
             textcoords="offset points",
             fontsize=7.5,
@@ -120,21 +128,20 @@ def _name_front(axes: Any, points: Sequence[Mapping[str, Any]]) -> None:
         )
 
 
+def _number_energies(axes: Any, energies: Sequence[float]) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    spread = max(energies) / min(energies)
+    # Within a decade the powers of ten alone would leave the axis without a number.
+    within = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0) if spread < 8 else (1.0, 2.0, 5.0)
+    axes.xaxis.set_major_locator(LogLocator(subs=within if spread < 100 else (1.0,)))
+    axes.xaxis.set_major_formatter(_as_energy)
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
 def _as_energy(value: float, _position: Any = None) -> str:
     factor, unit = fitting(value, "pJ")
     return f"{value / factor:.3g} {unit}"
-
-
-def _minor_as_energy(points: Sequence[Mapping[str, Any]]) -> Any:
-    # Within one decade the powers of ten alone would leave the axis without a number.
-    energies = [float(point["energy_pj"]) for point in points]
-    close = max(energies) < 30 * min(energies)
-
-    def shown(value: float, _position: Any = None) -> str:
-        leading = f"{value:e}"[0]
-        return _as_energy(value) if close and leading in "235" else ""
-
-    return shown
 
 
 def _check(points: Sequence[Mapping[str, Any]]) -> None:

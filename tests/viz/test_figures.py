@@ -21,6 +21,21 @@ ENERGIES = [
     {"name": "stem", "snn_pj": 2e3, "snn_low_pj": 1e3, "snn_high_pj": 4e3, "ann_pj": 9e3},
     {"name": "head", "snn_pj": 5e2, "snn_low_pj": 1e2, "snn_high_pj": 6e2},
 ]
+POINTS = [
+    {"group": "a", "energy_pj": 1e6, "accuracy": 0.5, "front": True, "name": "T1 D1"},
+    {"group": "a", "energy_pj": 2e6, "accuracy": 0.9, "front": True, "name": "T1 D2"},
+    {"group": "a", "energy_pj": 3e6, "accuracy": 0.7, "front": False, "name": "T2 D1"},
+    {
+        "group": "b",
+        "energy_pj": 4e7,
+        "energy_low_pj": 1e7,
+        "energy_high_pj": 9e7,
+        "accuracy": 1.0,
+        "accuracy_low": 0.9,
+        "accuracy_high": 1.0,
+        "front": True,
+    },
+]
 
 FIGURES = {
     "curves": lambda out: viz.loss_curves(HISTORY, out),
@@ -30,6 +45,8 @@ FIGURES = {
     "silence": lambda out: viz.spike_raster(np.zeros((3, 2)), out),
     "voxels": lambda out: viz.voxel_view(BALL, None, out, voxel_size_m=(0.1, 0.1, 0.2)),
     "energy": lambda out: viz.energy_bars(ENERGIES, out),
+    "pareto": lambda out: viz.pareto_plot(POINTS, out, note="1 of 5 points without a result"),
+    "point": lambda out: viz.pareto_plot(POINTS[:1], out),
 }
 
 
@@ -100,6 +117,9 @@ def test_columns_and_rows_of_a_history_draw_the_same(tmp_path: Path) -> None:
         (lambda out: viz.energy_bars([], out), "1 to 40 rows"),
         (lambda out: viz.energy_bars([{"name": "a", "macs": 3}], out), "end in _pj"),
         (lambda out: viz.energy_bars([{"name": "a", "snn_pj": -1.0}], out), "0 or more"),
+        (lambda out: viz.pareto_plot([], out), "one point or more"),
+        (lambda out: viz.pareto_plot([{**POINTS[0], "energy_pj": 0}], out), "above 0; got 0.0 pJ"),
+        (lambda out: viz.pareto_plot([{**POINTS[0], "accuracy": 50}], out), "shares from 0 to 1"),
         (lambda out: viz.loss_curves(HISTORY, out.with_suffix(".bmp")), "must end in one of"),
     ],
 )

@@ -44,19 +44,20 @@ def write_pages(found: Mapping[str, Any], out: Path) -> list[Path]:
     left_out = [p for p in points if p["status"] != MEASURED]
     figures = {}
     if measured:
-        varying = _varying(points)
+        varying = _varying(measured)
         note = f"{len(left_out)} of {len(points)} points without a result" if left_out else ""
         picture = viz.pareto_plot(
-            [_drawn(point, varying) for point in measured],
+            [_drawn(point, varying, best=point["key"] in found["front"]) for point in measured],
             out / "pareto.png",
             title=f"{found['name']}: {found['samples']} test samples a point",
             note=note,
         )
-        figures = {
+        caption = (
             "Every point is a setting on a chip; those that no other of the same chip beats are "
-            "filled, joined and named by what varies. Lines along x: prices where sources "
-            "disagree; along y: 95 % for the samples at hand.": picture
-        }
+            "filled and joined, and named by what varies where there is room. Lines along x: "
+            "prices where sources disagree; along y: 95 % intervals for the samples at hand."
+        )
+        figures = {caption: picture}
         made.append(picture)
     sections: list[tuple[str, Any]] = [("Sweep", _facts(found))]
     if measured:
@@ -66,14 +67,23 @@ def write_pages(found: Mapping[str, Any], out: Path) -> list[Path]:
     if left_out:
         sections.append(("Without a result", _without_result(points)))
     page = viz.html_report(
-        f"{found['name']}: accuracy against energy", sections, figures, out / "pareto.html"
+        f"{found['name']}: accuracy against energy",
+        sections,
+        figures,
+        out / "pareto.html",
+        figures_first=True,
     )
     return [*made, page]
 
 
-def table(found: Mapping[str, Any]) -> str:
-    """Aligned text: a row a point, those of the fronts marked, and the reasons of the others."""
-    rows = [_row(point) for point in found["points"] if point["status"] == MEASURED]
+def table(found: Mapping[str, Any], *, most: int = 60) -> str:
+    """Aligned text: a row a point, those of the fronts marked, and the reasons of the others.
+
+    Of more than ``most`` points only the fronts are shown.
+    """
+    measured = [point for point in found["points"] if point["status"] == MEASURED]
+    shown = measured if len(measured) <= most else [p for p in measured if p["front"]]
+    rows = [_row(point) for point in shown]
     parts = []
     if rows:
         cells = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
@@ -86,6 +96,8 @@ def table(found: Mapping[str, Any]) -> str:
             for row in cells
         ]
         parts.insert(1, "-" * max(len(line) for line in parts))
+    if len(shown) < len(measured):
+        parts.append(f"and {len(measured) - len(shown)} points that others of their chip beat")
     for group in _without_result(found["points"]):
         keys = group["points"].split(", ")
         what = group["points"] if len(keys) == 1 else f"{len(keys)} points of {group['chip']}"
@@ -152,7 +164,7 @@ def _varying(points: Sequence[Point]) -> list[str]:
     return [key for key in _NAMES if len({p["setting"][key] for p in points}) > 1]
 
 
-def _drawn(point: Point, varying: Sequence[str]) -> dict[str, Any]:
+def _drawn(point: Point, varying: Sequence[str], *, best: bool) -> dict[str, Any]:
     energy = point["energy_pj"]
     short = {"steps": "T", "max_spikes": "D", "weight_bits": "w", "membrane_bits": "m"}
     parts = []
@@ -166,6 +178,7 @@ def _drawn(point: Point, varying: Sequence[str]) -> dict[str, Any]:
         "group": point["chip"],
         "name": " ".join(parts),
         "front": point["front"],
+        "best": best,
         "energy_pj": energy["nominal"],
         "energy_low_pj": energy["low"],
         "energy_high_pj": energy["high"],

@@ -184,6 +184,9 @@ def test_pages_hold_every_point_and_every_reason(tmp_path: Path) -> None:
     assert text[0].split()[:4] == ["chip", "T", "D", "weights"]
     assert "speck2f-T1-D4-w16-m16-x1.0: does not fit: weight_bits: at most 8" in text
     assert sum(line.endswith("*") for line in text) == 6
+    few = table(found, most=6).splitlines()
+    assert len(few) == len(text)
+    assert "and 1 points that others of their chip beat" in few
 
 
 def test_a_sweep_without_a_result_has_a_page_without_a_figure(tmp_path: Path) -> None:
