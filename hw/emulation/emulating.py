@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -24,6 +26,9 @@ from neurospike.hw.trace import Schedule, SpikeMode, Trace
 Gate = Literal["voxel", "spike"]
 
 Forced = Mapping[str, Array | Sequence[Array]]
+
+_LARGE = 1 << 19
+"""Neuron-steps of a sample from which on samples are worth a thread each."""
 
 
 def emulate(
@@ -75,7 +80,8 @@ def emulate(
     Cost
     ----
     One addition an event and synapse, one update a neuron and step. Memory: the records, and of
-    one population the currents of as many steps as its delays span; nothing a synapse.
+    one population the currents of as many steps as its delays span; nothing a synapse. Large
+    samples run side by side, as many as numba has threads; the results are the same bits.
 
     Examples
     --------
@@ -99,55 +105,93 @@ def emulate(
     _check("schedule", schedule, get_args(Schedule))
     if quantise is not None:
         network = quantised_network(network, quantise)
-    runs: list[Run] = []
-    tallies: list[Tally] = []
-    outputs: list[Array] = []
-    for index, sample in enumerate(samples(network, inputs)):
-        values, sets, steps = sample
-        pairs = {p.name: pairs_of(p, network, sets) for p in network.projections}
-        run = dynamics.run(
-            network,
-            values,
-            pairs,
-            sites={p.name: site_count(p.space, sets) for p in network.populations},
-            steps=steps,
-            gate=gate,
-            schedule=schedule,
-            forced=_forced(network, forced or {}, sample, index),
-        )
-        runs.append(run)
-        outputs.append(read_out(network, run.spikes))
-        tallies.append(
-            tally(
-                network, sets, pairs, run.spikes, run.active, run.saturations,
-                placement=placement, gate=gate, mode=mode, generator=generator,
-            )
-        )  # fmt: skip
-    return _trace(network, placement, schedule, mode, generator, runs, outputs, tallies)
-
-
-def _trace(
-    network: Network,
-    placement: Placement | None,
-    schedule: Schedule,
-    mode: SpikeMode,
-    generator: str,
-    runs: list[Run],
-    outputs: list[Array],
-    tallies: list[Tally],
-) -> Trace:
-    if not runs:
+    options = _Options(placement, gate, mode, schedule, generator, forced or {})
+    parts = _each(network, list(samples(network, inputs)), options)
+    if not parts:
         raise ArgumentError("emulate.inputs: must hold 1 sample or more; got 0.")
-    found = joined(tallies)
+    return _trace(network, options, parts)
+
+
+@dataclass(frozen=True)
+class _Options:
+    placement: Placement | None
+    gate: Gate
+    mode: SpikeMode
+    schedule: Schedule
+    generator: str
+    forced: Forced
+
+
+class _Part(NamedTuple):
+    """One sample: its dynamics, what the host reads, its counts."""
+
+    run: Run
+    output: Array
+    tally: Tally
+
+
+def _each(network: Network, given: list[Sample], options: _Options) -> list[_Part]:
+    """Every sample for itself, several at a time where they are large: Python steers them."""
+    numbered = list(enumerate(given))
+    workers = _workers(network, given)
+    if workers == 1:
+        return [_one(network, options, index, sample) for index, sample in numbered]
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(lambda pair: _one(network, options, *pair), numbered))
+
+
+def _workers(network: Network, given: list[Sample]) -> int:
+    if len(given) < 2:
+        return 1
+    _, sets, steps = given[0]
+    neurons = sum(site_count(p.space, sets) * p.space.channels for p in network.populations)
+    if neurons * steps < _LARGE:
+        return 1
+    import numba
+
+    return min(len(given), int(numba.get_num_threads()))
+
+
+def _one(network: Network, options: _Options, index: int, sample: Sample) -> _Part:
+    values, sets, steps = sample
+    pairs = {p.name: pairs_of(p, network, sets) for p in network.projections}
+    run = dynamics.run(
+        network,
+        values,
+        pairs,
+        sites={p.name: site_count(p.space, sets) for p in network.populations},
+        steps=steps,
+        gate=options.gate,
+        schedule=options.schedule,
+        forced=_forced(network, options.forced, sample, index),
+    )
+    counts = tally(
+        network,
+        sets,
+        pairs,
+        run.spikes,
+        run.active,
+        run.saturations,
+        placement=options.placement,
+        gate=options.gate,
+        mode=options.mode,
+        generator=options.generator,
+    )
+    return _Part(run, read_out(network, run.spikes), counts)
+
+
+def _trace(network: Network, options: _Options, parts: list[_Part]) -> Trace:
+    runs = [part.run for part in parts]
+    found = joined([part.tally for part in parts])
     return Trace(
         network=network,
-        placement=placement,
-        schedule=schedule,
-        mode=mode,
-        samples=len(runs),
-        depth=depth_of(network, mode),
+        placement=options.placement,
+        schedule=options.schedule,
+        mode=options.mode,
+        samples=len(parts),
+        depth=depth_of(network, options.mode),
         spikes={p.name: _together(network, p.name, runs) for p in network.populations},
-        output=outputs,
+        output=[part.output for part in parts],
         populations=found.populations,
         projections=found.projections,
         shortcuts=found.shortcuts,
@@ -156,7 +200,7 @@ def _trace(
         flow=found.flow,
         sites=found.sites,
         rebuild=found.rebuild,
-        generator=generator,
+        generator=options.generator,
         margin={
             name: np.concatenate([run.margin[name] for run in runs]) for name in runs[0].margin
         },

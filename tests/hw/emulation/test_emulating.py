@@ -207,3 +207,16 @@ def test_bad_voxels_steps_and_sources() -> None:
         emulate(chain(FLOAT_NEURONS["lif"]), spikes_of((2, 1, 2, 4, 5)))
     with pytest.raises(ArgumentError, match="a network without a source runs for its own"):
         emulate(Network((Population("a", Space(1), Membrane()),), ()), None)
+
+
+def test_samples_side_by_side_are_the_same(monkeypatch) -> None:
+    network, x = grid_network(ILIFModel(4)), spikes_of((5, 6, 2, 4, 5))
+    alone = emulate(network, x)
+    monkeypatch.setattr("neurospike.hw.emulation.emulating._LARGE", 1)
+    monkeypatch.setattr("numba.get_num_threads", lambda: 3)
+    together = emulate(network, x)
+    for name in alone.spikes:
+        np.testing.assert_array_equal(together.spikes[name], alone.spikes[name])
+    np.testing.assert_array_equal(
+        together.projections["w"]["synops"], alone.projections["w"]["synops"]
+    )
