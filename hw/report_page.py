@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel
-
 from neurospike.hw.chip import Chip
-from neurospike.hw.figures import Sourced
+from neurospike.hw.datasheet import entries
 from neurospike.hw.page_parts import addressing_part, placement_part, spike_strips
 from neurospike.hw.pricing import Report
 from neurospike.hw.trace import Trace
@@ -82,59 +80,23 @@ def sources(chip: Chip, used: set[str] | None = None) -> list[dict[str, Any]]:
     Parameters
     ----------
     used
-        Keys such as "prices.synop" that a report has used; None leaves the column out.
-
-    Examples
-    --------
-    >>> from neurospike.hw import load_chip
-    >>> rows = sources(load_chip("loihi1_sanafe"))
-    >>> row = next(row for row in rows if row["figure"] == "prices.synop_dense")
-    >>> row["value"], row["unit"]
-    ('35.5', 'pJ')
+        Keys such as "prices.synop" that a report has used, which come first; None leaves the
+        column out.
     """
     rows = []
-    for key, figure in _sourced(chip, ""):
-        told = figure.model_dump()
+    for entry in entries(chip):
+        key = entry.key if entry.section == entry.key else f"{entry.section}.{entry.key}"
         row = {
             "figure": key,
-            "value": _values(told),
-            "range": _range(told),
-            "unit": told.get("unit") or "",
-            "evidence": figure.evidence,
-            "scope": told.get("scope") or "",
-            "source": figure.source,
-            "note": figure.note,
+            "value": entry.value,
+            "unit": entry.unit,
+            "evidence": entry.evidence,
+            "scope": entry.scope,
+            "source": entry.source,
+            "note": entry.note,
         }
         rows.append(row if used is None else {"used": "yes" if key in used else "", **row})
     return sorted(rows, key=lambda row: row.get("used") != "yes")
-
-
-def _sourced(part: BaseModel, path: str) -> Iterator[tuple[str, Sourced]]:
-    for name in type(part).model_fields:
-        value = getattr(part, name)
-        key = f"{path}{name}"
-        if isinstance(value, Sourced):
-            yield key, value
-        elif isinstance(value, BaseModel):
-            yield from _sourced(value, f"{key}.")
-
-
-def _values(told: Mapping[str, Any]) -> str:
-    value = told.get("value")
-    if value is None:  # a mesh has edges instead
-        edges = (told.get(name) for name in ("width", "height", "cores_per_tile"))
-        return " x ".join(str(edge) for edge in edges if edge is not None)
-    if isinstance(value, (tuple, list)):
-        return ", ".join(f"{one:,}" for one in value)
-    return f"{value:,.6g}"
-
-
-def _range(told: Mapping[str, Any]) -> str:
-    low, high = told.get("low"), told.get("high")
-    if low is None and high is None:
-        return ""
-    value = told["value"]
-    return f"{value if low is None else low:,.6g} to {value if high is None else high:,.6g}"
 
 
 def _chip_part(result: OnChip) -> dict[str, Any]:
@@ -142,7 +104,7 @@ def _chip_part(result: OnChip) -> dict[str, Any]:
     part: dict[str, Any] = {"name": chip.name, "title": chip.title}
     if report is None:
         return part | {"refused": result.refused, "sources": sources(chip)}
-    samples = max(report.samples, 1)
+    steps = None if trace is None else trace.rows // max(trace.samples, 1)
     return part | {
         "energy": report.energy_pj.to_dict() if report.rows else None,
         "latency": None if report.latency_s is None else report.latency_s.to_dict(),
@@ -154,11 +116,11 @@ def _chip_part(result: OnChip) -> dict[str, Any]:
         ],
         "sensitive_to": report.sensitive_to,
         "time": {
-            _WAITS.get(name, name): column[: len(column) // samples].tolist()
+            _WAITS.get(name, name): column[:steps].tolist()
             for name, column in report.steps_ns.items()
             if column.any()
         },
-        "time_label": "nominal time of a step of the first sample",
+        "time_label": "nominal time, first sample",
         "placement": None if trace is None else placement_part(trace),
         "sources": sources(chip, set(report.sources())),
     }

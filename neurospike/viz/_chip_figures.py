@@ -59,8 +59,8 @@ def energy_figure(rows: Rows, total: Mapping[str, Any]) -> Spec:
         }
         for name, _ in _ENERGIES
     ]
-    layout = _layout(height=200 + 26 * len(elements), left=True)
-    layout["margin"]["t"] = 80  # the buttons stand below the tools
+    layout = _layout(height=230 + 26 * len(elements), left=True)
+    layout["margin"]["t"] = 110  # below the tools stand the buttons, and below them the legend
     layout |= {
         "barmode": "stack",
         "xaxis": _axis(f"energy per inference ({unit})"),
@@ -167,16 +167,15 @@ def core_figure(placement: Mapping[str, Any]) -> Spec:
 
 def raster_figure(spikes: Rows) -> Spec:
     """Events of every population over time, a strip a population."""
-    shares = [float(np.clip(len(part["counts"][0]) if part["counts"] else 1, 6, 60))
-              for part in spikes]  # fmt: skip
-    gap, total = 0.035, sum(shares)
-    room = 1 - gap * (len(spikes) - 1)
-    layout = _layout(height=int(np.clip(70 * len(spikes) + 4 * total, 260, 2400)) + 90)
+    heights = [float(np.clip(len(part["counts"][0]), 24, 96)) for part in spikes]
+    gap, room = 30.0, sum(heights) + 30.0 * len(spikes)
+    layout = _layout(height=int(room) + 110)
     traces, top = [], 1.0
     notes = []
-    for index, (part, share) in enumerate(zip(spikes, shares, strict=True)):
+    for index, (part, height) in enumerate(zip(spikes, heights, strict=True)):
         number = "" if index == 0 else str(index + 1)
-        bottom = top - share / total * room
+        top -= gap / room
+        bottom = max(top - height / room, 0.0)
         block, steps = int(part["block_neurons"]), int(part["block_steps"])
         counts = np.asarray(part["counts"], float).T
         traces.append(
@@ -195,7 +194,7 @@ def raster_figure(spikes: Rows) -> Spec:
                 "showscale": False,
             }
         )
-        layout[f"yaxis{number}"] = _axis("", domain=[max(bottom, 0.0), top], nticks=3)
+        layout[f"yaxis{number}"] = _axis("", domain=[bottom, top], nticks=3)
         notes.append(
             {
                 "text": _safe(part["label"]),
@@ -209,7 +208,7 @@ def raster_figure(spikes: Rows) -> Spec:
                 "font": {"size": 11, "color": INK},
             }
         )
-        top = bottom - gap
+        top = bottom
     last = "" if len(spikes) == 1 else str(len(spikes))
     layout["xaxis"] = _axis("row (one barrier of the chip)", anchor=f"y{last}")
     layout["annotations"] = notes
@@ -316,7 +315,7 @@ def _buttons(buttons: list[Spec], *, active: int) -> Spec:
         "xanchor": "right",
         "y": 1,
         "yanchor": "bottom",
-        "pad": {"b": 8},
+        "pad": {"b": 34},
         "buttons": buttons,
     }
 

@@ -61,8 +61,8 @@ def chip_html(page: Part) -> str:
         rows for tables. Optional.
         "spikes": strips of events, (name, label, block_neurons, block_steps, counts
         [step][block]). Optional.
-        "accuracy" and "opponents": rows for tables; an opponent may have "energy" as a chip has.
-        Optional.
+        "accuracy" and "opponents": rows for tables; what is low, nominal, high and evidence in
+        them is in pJ, and an opponent's "energy" is drawn. "opponent_notes": lines. Optional.
 
     Raises
     ------
@@ -271,10 +271,15 @@ def _accuracy(body: _Body, tab: str, page: Part) -> None:
 def _opponents(body: _Body, tab: str, page: Part) -> None:
     rows = page.get("opponents")
     if rows:
-        shown = [{**row, "energy": _interval(row.get("energy"), "pJ")} for row in rows]
-        body.add(tab, table(shown), heading="The same task on conventional arithmetic")
-        for note in page.get("opponent_notes", ()):
-            body.add(tab, f"<p>{html.escape(str(note))}</p>")
+        shown = [
+            {key: _interval(v, "pJ") if isinstance(v, Mapping) else v for key, v in row.items()}
+            for row in rows
+        ]
+        notes = "".join(
+            f"<li>{html.escape(str(note))}</li>" for note in page.get("opponent_notes", ())
+        )
+        heading = "The same task on conventional arithmetic"
+        body.add(tab, f"{table(shown)}\n<ul>{notes}</ul>", heading=heading)
 
 
 def _sources(body: _Body, tab: str, page: Part) -> None:
