@@ -11,7 +11,7 @@ from neurospike import viz
 from neurospike.files import write_atomically
 from neurospike.train.sweeping.folder import MEASURED, Point
 from neurospike.train.sweeping.fronts import fronts, pareto_front
-from neurospike.viz._units import amount
+from neurospike.viz._units import amount, fitting
 
 _NAMES = {
     "steps": "T",
@@ -64,6 +64,7 @@ def write_pages(found: Mapping[str, Any], out: Path) -> list[Path]:
         sections.append(
             ("Points", [_row(point) for point in points if point["status"] == MEASURED])
         )
+        sections.insert(1, ("Chips", _chips(points)))
     if left_out:
         sections.append(("Without a result", _without_result(points)))
     page = viz.html_report(
@@ -98,6 +99,9 @@ def table(found: Mapping[str, Any], *, most: int = 60) -> str:
         parts.insert(1, "-" * max(len(line) for line in parts))
     if len(shown) < len(measured):
         parts.append(f"and {len(measured) - len(shown)} points that others of their chip beat")
+    for chip in _chips(measured):
+        missing = chip["no price for"]
+        parts.append(f"{chip['chip']}: {chip['evidence']}; no price for {missing or 'nothing'}")
     for group in _without_result(found["points"]):
         keys = group["points"].split(", ")
         what = group["points"] if len(keys) == 1 else f"{len(keys)} points of {group['chip']}"
@@ -114,21 +118,44 @@ def _row(point: Point) -> dict[str, Any]:
     setting = point["setting"]
     energy, latency = point["energy_pj"], point["latency_s"]
     spread = (point["accuracy_high"] - point["accuracy_low"]) / 2
-    ranges = energy["low"] != energy["high"]
     return {
         "chip": point["chip"],
         **{name: _shown(setting[key]) for key, name in _NAMES.items()},
         "accuracy": f"{100 * point['accuracy']:.1f} %",
         "+-": f"{100 * spread:.1f}",
         "energy": amount(energy["nominal"], "pJ"),
-        "range": f"{amount(energy['low'], 'pJ')} to {amount(energy['high'], 'pJ')}"
-        if ranges
-        else "",
-        "evidence": energy["evidence"],
+        "range": _range(energy),
         "latency": "" if latency is None else amount(latency["nominal"], "s"),
         "cores": str(point["cores"]),
         "front": "*" if point["front"] else "",
     }
+
+
+def _range(energy: Mapping[str, Any]) -> str:
+    if energy["low"] == energy["high"]:
+        return ""
+    factor, unit = fitting(energy["high"], "pJ")
+    return f"{energy['low'] / factor:.3g}..{energy['high'] / factor:.3g} {unit}"
+
+
+def _chips(points: Sequence[Point]) -> list[dict[str, str]]:
+    """What the energies of each chip rest on, and what is not in them."""
+    rows = []
+    for chip in dict.fromkeys(point["chip"] for point in points):
+        of = [p for p in points if p["chip"] == chip and p["status"] == MEASURED]
+        if of:
+            missing = sorted({name for point in of for name in point["unpriced"]})
+            evidence = dict.fromkeys(point["energy_pj"]["evidence"] for point in of)
+            moved = dict.fromkeys(p["sensitive_to"] for p in of if p["sensitive_to"])
+            rows.append(
+                {
+                    "chip": chip,
+                    "evidence": ", ".join(evidence),
+                    "most sensitive to": ", ".join(moved),
+                    "no price for": ", ".join(missing),
+                }
+            )
+    return rows
 
 
 def _without_result(points: Sequence[Point]) -> list[dict[str, str]]:
@@ -155,8 +182,7 @@ def _facts(found: Mapping[str, Any]) -> dict[str, Any]:
         "samples": f"{found['samples']}, spread evenly over the test split",
         "convention": found["convention"],
         "points": len(points),
-        "best of all": ", ".join(found["front"]) or "none",
-        "energy": "priced operations; what a chip file has no price for is listed in pareto.json",
+        "energy": "operations that the chip file has a price for; compare points of one chip",
     }
 
 

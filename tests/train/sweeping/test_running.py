@@ -50,6 +50,8 @@ class Toy:
             "accuracy_high": share + 0.1,
             "energy_pj": {**energy, "evidence": "estimated"},
             "latency_s": None,
+            "sensitive_to": "synop",
+            "unpriced": ["probes", "marks"],
             "cores": 1,
         }
 
@@ -184,6 +186,7 @@ def test_pages_hold_every_point_and_every_reason(tmp_path: Path) -> None:
     assert text[0].split()[:4] == ["chip", "T", "D", "weights"]
     assert "speck2f-T1-D4-w16-m16-x1.0: does not fit: weight_bits: at most 8" in text
     assert sum(line.endswith("*") for line in text) == 6
+    assert "speck2f: estimated; no price for marks, probes" in text
     few = table(found, most=6).splitlines()
     assert len(few) == len(text)
     assert "and 1 points that others of their chip beat" in few
