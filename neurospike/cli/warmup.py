@@ -16,8 +16,10 @@ def warmup() -> None:
     import torch
 
     from neurospike.encoders import Voxelizer
+    from neurospike.hw.warming import warmup as compile_emulator
     from neurospike.kernels.warmup import warmup as compile_kernels
 
     compile_kernels()
+    compile_emulator()
     Voxelizer(0.1)(torch.zeros(2, 3))
     say(f"kernels ready after {time.perf_counter() - began:.1f} s")
