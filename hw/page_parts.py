@@ -12,6 +12,7 @@ from neurospike.hw.network import Projection
 from neurospike.hw.neuron_models import fires
 from neurospike.hw.placement import Placement, Use
 from neurospike.hw.routing import positions
+from neurospike.hw.tally.storage import DelayStorage, delay_storage
 from neurospike.hw.trace import Trace
 from neurospike.hw.wiring import Submanifold, Transposed, Window
 
@@ -21,7 +22,7 @@ _MOST_BOXES = 256
 
 
 def addressing_part(trace: Trace) -> dict[str, Any]:
-    """Targets of every convolution on voxels, and what each index generator would take.
+    """Targets of every convolution on voxels, what each index generator would take, and delays.
 
     Numbers are per inference. "vanilla" are the taps inside the grid that the events would visit
     without an index; "submanifold" are those that have a target.
@@ -32,7 +33,12 @@ def addressing_part(trace: Trace) -> dict[str, Any]:
         if isinstance(projection.wiring, (Submanifold, Window, Transposed))
         and trace.network.population(projection.target).space.level is not None
     ]
-    return {"layers": rows, "generators": _generators(trace), "levels": _levels(trace)}
+    return {
+        "layers": rows,
+        "generators": _generators(trace),
+        "levels": _levels(trace),
+        "delays": [_delay_row(storage) for storage in delay_storage(trace)],
+    }
 
 
 def placement_part(trace: Trace) -> dict[str, Any] | None:
@@ -115,6 +121,19 @@ def _layer_row(trace: Trace, projection: Projection) -> dict[str, Any]:
         "probes": each("probes"),
         "index reads": each("index_reads"),
         "synops": each("synops") + each("graded_synops") + each("macs"),
+    }
+
+
+def _delay_row(storage: DelayStorage) -> dict[str, Any]:
+    return {
+        "projection": storage.projection,
+        "longest delay": storage.max_delay,
+        "ring buffers (bit)": storage.ring_bits,
+        "axons (bit)": storage.axon_bits,
+        "shared queue (bit)": storage.queue_bits,
+        "beside weights (bit)": storage.synapse_bits,
+        "axons": storage.axons,
+        "events in flight": storage.queue_events,
     }
 
 

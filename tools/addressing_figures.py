@@ -14,10 +14,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from neurospike import models, viz
+from neurospike import hw, models, viz
 from neurospike.bench.voxels import POINT_RANGE_M, VOXEL_SIZE_M, scan
 from neurospike.encoders import Voxelizer
 from neurospike.hw import addressing
+from neurospike.hw.pairs import pairs_of
+from neurospike.hw.sites import active_sets
+from neurospike.hw.tally import rebuild
 from neurospike.nn import SparseConv3d, SubmanifoldConv3d
 from neurospike.sparse import VoxelTensor
 
@@ -93,12 +96,35 @@ def draw_layers(points: np.ndarray, name: str, out: Path) -> None:
         label="targets, if every voxel sends one event (per input and output channel)",
         title=f"Vanilla against submanifold: E-3DSNN-T, {name}",
     )
+    draw_indices(model, voxels, name, out)
     levels = {tuple(x.spatial_shape): x for _, _, x in met}
     viz.count_bars(
         [sites_of(x) for x in levels.values()],
         out / "addressing_sites.svg",
         label="sites with neurons",
         title=f"Sites of each level: E-3DSNN-T, {name}",
+    )
+
+
+def draw_indices(model: nn.Module, voxels: VoxelTensor, name: str, out: Path) -> None:
+    """Bits that the index of every level takes, by generator."""
+    network = hw.lower(model.eval(), voxels)
+    sets = active_sets(network, voxels)
+    pairs = {p.name: pairs_of(p, network, sets) for p in network.projections}
+    rows: dict[int, dict[str, object]] = {}
+    strided: dict[int, int] = {}
+    for cost in rebuild(network, sets, pairs):
+        edges = " x ".join(str(edge) for edge in network.levels[cost.level].shape)
+        row = rows.setdefault(cost.level, {"name": f"{edges}, {cost.sites:,} voxels"})
+        # Stored pairs of strided windows are the same with every generator: not shown.
+        strided.setdefault(cost.level, cost.counts["table_bits"])
+        bits = sum(cost.counts[key] for key in ("index_bits", "rank_bits", "table_bits"))
+        row[cost.generator] = bits - strided[cost.level]
+    viz.count_bars(
+        list(rows.values()),
+        out / "addressing_indices.svg",
+        label="bits of the index",
+        title=f"Index of each level: E-3DSNN-T, {name}",
     )
 
 

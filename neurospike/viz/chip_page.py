@@ -57,8 +57,8 @@ def chip_html(page: Part) -> str:
         "placement", or None: "facts", and for each core x, y, "labels", "held" (names), and
         "layers" (name, kind "use" or "load", unit, limit, values and texts, one a core);
         "sources", rows for a table.
-        "addressing": "layers" (name, vanilla, submanifold, probes), "generators" and "levels",
-        rows for tables. Optional.
+        "addressing": "layers" (name, vanilla, submanifold, probes), "generators", "levels" and
+        "delays", rows for tables. Optional.
         "spikes": strips of events, (name, label, block_neurons, block_steps, counts
         [step][block]). Optional.
         "accuracy" and "opponents": rows for tables; what is low, nominal, high and evidence in
@@ -221,20 +221,28 @@ def _energy_row(row: Part) -> dict[str, Any]:
 
 
 def _addressing(body: _Body, tab: str, page: Part) -> None:
-    part = page.get("addressing")
-    if not part or not part.get("layers"):
-        return
+    part = page.get("addressing") or {}
+    if part.get("layers"):
+        _targets(body, tab, part["layers"])
+    tables = (
+        ("generators", "Index generators"),
+        ("levels", "Occupied voxels"),
+        ("delays", "Delays: four ways to hold spikes back"),
+    )
+    for key, heading in tables:
+        if part.get(key):
+            body.add(tab, table(part[key]), heading=heading)
+
+
+def _targets(body: _Body, tab: str, layers: Rows) -> None:
     columns = {
         "vanilla": "vanilla: taps inside the grid",
         "submanifold": "submanifold: taps with a target",
     }
-    spec = figures.grouped_figure(part["layers"], columns, "targets visited by events")
+    spec = figures.grouped_figure(layers, columns, "targets visited by events")
     caption = "What the same events would visit on the whole grid, and what they meet."
     body.add(tab, body.figure(spec, caption), heading="Vanilla against submanifold")
-    body.add(tab, table(part["layers"]), heading="By layer")
-    for key, heading in (("generators", "Index generators"), ("levels", "Occupied voxels")):
-        if part.get(key):
-            body.add(tab, table(part[key]), heading=heading)
+    body.add(tab, table(layers), heading="By layer")
 
 
 def _cores(body: _Body, tab: str, page: Part) -> None:

@@ -129,6 +129,10 @@ def test_long_sequences_are_shown_in_blocks() -> None:
     assert np.array(strip["counts"]).sum() == case.spikes["a"].sum()
     assert found["chips"][0]["placement"] is None
     assert found["addressing"]["layers"] == []
+    # Two delayed projections into five neurons: a sum for each neuron and each delay, 0 and 1.
+    rings = [row["ring buffers (bit)"] for row in found["addressing"]["delays"]]
+    assert rings == [5 * 2 * 24] * 2
+    assert "four ways to hold spikes back" in viz.chip_html(found)
 
 
 @pytest.mark.parametrize("name", hw.list_chips())
