@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from neurospike.hw.trace import POPULATION_COUNTS, PROJECTION_COUNTS, SHORTCUT_COUNTS
+
 Evidence = Literal["measured", "simulated", "derived", "estimated"]
 Scope = Literal["per_op", "all_in"]
 
@@ -111,6 +113,14 @@ class Price(Figure):
     unit: Literal["pJ"]
     scope: Scope
     covers: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _known(self) -> Price:
+        counts = {*PROJECTION_COUNTS, *POPULATION_COUNTS, *SHORTCUT_COUNTS}
+        for name in self.covers:
+            if name not in counts:
+                raise ValueError(f"covers: {name!r} is no count of a trace")
+        return self
 
 
 class Time(Figure):

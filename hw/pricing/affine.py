@@ -4,23 +4,11 @@ from __future__ import annotations
 
 from neurospike.errors import ArgumentError
 from neurospike.hw.figures import Price
-from neurospike.hw.pricing.bill import Bill
+from neurospike.hw.pricing.bill import NOT_HELD, Bill
 from neurospike.hw.pricing.charges import elements
 from neurospike.hw.pricing.interval import Interval
 from neurospike.hw.pricing.report import Row
 from neurospike.hw.trace import Trace
-
-NOT_HELD = {
-    "graded_synops",
-    "macs",
-    "probes",
-    "index_reads",
-    "marks",
-    "adds",
-    "messages",
-    "chip_crossings",
-}
-"""What a fit to a chip's own networks does not hold: such networks have none of it."""
 
 
 def affine_bill(bill: Bill, trace: Trace, idle_mw: Interval, seconds: Interval | None) -> None:

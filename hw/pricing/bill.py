@@ -14,6 +14,18 @@ from neurospike.hw.pricing.report import Row
 SILENT = {"events", "hits", "spikes", "saturations", "accesses"}
 """Counts that tell something but are no work of their own."""
 
+NOT_HELD = {
+    "graded_synops",
+    "macs",
+    "probes",
+    "index_reads",
+    "marks",
+    "adds",
+    "messages",
+    "chip_crossings",
+}
+"""What no figure of a whole chip holds: the networks it was measured on had none of it."""
+
 
 @dataclass
 class Bill:
@@ -77,7 +89,9 @@ class Bill:
 
     def left(self) -> dict[str, float]:
         """Counts without a price; an all-in figure holds all that happens on the chip."""
-        return self.around if self.whole else self.unpriced | self.around
+        if not self.whole:
+            return self.unpriced | self.around
+        return {name: n for name, n in self.unpriced.items() if name in NOT_HELD} | self.around
 
     @property
     def whole(self) -> bool:

@@ -45,12 +45,13 @@ def latency(trace: Trace, chip: Chip) -> Latency:
     Layerwise, populations run one after another and their times add up; pipelined, all run at
     once and each core does the work of all that sits on it. The low end lets a core's neurons work
     while its synapses do, as SANA-FE's simple timing has it; the number itself and the high end do
-    one after the other. Steps end when the slowest core and the busiest link are done.
+    one after the other. Steps end when the slowest core and the busiest link are done. Products, of
+    real inputs or graded events, take as long as accumulations.
     """
     if chip.times.tick is not None:
         tick = Interval.of(chip.times.tick)
         steps = {"barrier": np.full(trace.rows, tick.nominal)}
-        note = f"every step takes a tick of {tick.nominal:g} ns"
+        note = f"every step takes a tick of {1e-6 * tick.nominal:g} ms"
         return Latency(tick * (1e-9 * trace.rows / trace.samples), note, steps)
     cores = _counts_by_core(trace, chip)
     if not cores:

@@ -131,6 +131,12 @@ def test_a_chip_does_not_change() -> None:
         ("value = 5.0", "value = nan", "prices.synop.value", "finite number"),
         ("value = 5.0", "value = 7.0", "prices.synop", "low <= value <= high is broken"),
         ("value = 5.0", "value = 5.0\nvalu = 5.0", "prices.synop.valu", "unknown key"),
+        (
+            "value = 5.0",
+            'value = 5.0\ncovers = ["reads"]',
+            "prices.synop",
+            "covers: 'reads' is no count of a trace",
+        ),
         ("[prices.synop]", "[prices.synopp]", "prices.synopp", "unknown key"),
         ('node = "22 nm"', 'node = "22 nm"\nvolt = 1.0', "volt", "unknown key"),
         ('"flat"', '"round"', "packing", "'loihi', 'crossbar', 'speck' or 'flat'"),

@@ -120,10 +120,10 @@ def test_the_most_sensitive_price_moves_the_total_most() -> None:
 
 
 def test_all_in_figures_stand_alone() -> None:
-    alone = trace(projection={"synops": 10}, population={"updates": 5})
+    alone = trace(projection={"synops": 10, "probes": 2}, population={"updates": 5})
     report = hw.price(alone, "truenorth_akopyan")
     assert report.energy_pj.nominal == 260
-    assert report.unpriced == {}
+    assert report.unpriced == {"probes": 2}  # the chip that was measured has no such thing
     assert report.static_pj is None
     assert any("idle power too" in note for note in report.notes)
     with pytest.raises(ArgumentError, match=r"never summed with a part; got prices.hop_x too; use"):
@@ -141,6 +141,14 @@ def test_conventions_of_modules_are_elsewhere(convention: str) -> None:
 def test_affine_needs_a_fit_and_a_time() -> None:
     with pytest.raises(ArgumentError, match="needs a fit in the chip file; got loihi1_sanafe"):
         hw.price(trace(), "loihi1_sanafe", convention="affine")
+
+
+def test_a_fit_does_not_hold_what_its_chip_never_did() -> None:
+    done = trace(projection={"synops": 1, "probes": 2, "hops_x": 3}, shortcut={"adds": 4}, rows=2)
+    report = hw.price(done, "truenorth_akopyan", convention="affine")
+    assert report.unpriced == {"probes": 2, "adds": 4}
+    assert report.static_pj.nominal == pytest.approx(64.43e9 * 2e-3)
+    assert report.total_pj.nominal == pytest.approx(report.energy_pj.nominal)
 
 
 def test_report_as_text_and_json() -> None:
