@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from neurospike.errors import ArgumentError
-from neurospike.hw.chip import Chip, load_chip
+from neurospike.hw.chip import Chip, chip_of
 from neurospike.hw.pricing.affine import affine_bill
 from neurospike.hw.pricing.bill import Bill
 from neurospike.hw.pricing.charges import elements
@@ -87,8 +87,7 @@ def price(trace: Trace, chip: Chip | str | Path, convention: str = "per_activity
             f"price.convention: must be one of {', '.join(CONVENTIONS)}; got {convention!r}; "
             f"{where}."
         )
-    if not isinstance(chip, Chip):
-        chip = load_chip(chip)
+    chip = chip_of(chip)
     time = latency(trace, chip)
     chips = trace.placement.chips if trace.placement is not None else 1
     bill = Bill(chip, trace.samples)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -125,43 +126,45 @@ def _counts_by_core(trace: Trace, chip: Chip) -> dict[str, Counts]:
     return found
 
 
-def _loads(trace: Trace, cores: dict[str, Counts], clock: _Clock) -> list[_Load]:
-    """Work by population, in the order of the network."""
+def _loads(trace: Trace, cores: dict[str, Counts], clock: _Clock) -> Iterator[_Load]:
+    """Work by population, one after the other: all together would take too much memory."""
     network = trace.network
     shape = next(column.shape for counts in cores.values() for column in counts.values())
-    loads = {
-        p.name: _Load(np.zeros((3, *shape)), np.zeros((3, *shape))) for p in network.populations
-    }
-    for name, load in loads.items():
-        own = cores.get(name, {})
-        accesses, updates = own.get("accesses"), own.get("updates")
-        if clock.find("neuron_access") is not None:
-            load.soma += clock.of(accesses, "accesses", "neuron_access")
-        elif accesses is not None and updates is not None:
-            load.soma += clock.of(accesses - updates, "idle", "neuron_idle")
-        load.soma += clock.of(updates, "updates", "neuron_update")
-        load.soma += clock.of(own.get("fired"), "fired", "spike_fire")
     ways = [(p.name, p.source, p.target, p.kind) for p in network.projections]
     ways += [(s.name, s.source, s.target, "dense") for s in network.shortcuts]
-    for name, source, target, kind in ways:
-        own = cores.get(name, {})
-        arrivals = loads[target].arrivals
-        arrivals += clock.of(own.get("synops"), "synops", f"synop_{kind}", "synop")
-        arrivals += clock.of(own.get("adds"), "adds", "add")
-        arrivals += clock.of(own.get("packets_in"), "packets received", "packet_in")
-        loads[source].soma += clock.of(own.get("packets_out"), "packets sent", "packet_out")
-    return list(loads.values())
+    for population in network.populations:
+        load = _Load(np.zeros((3, *shape)), np.zeros((3, *shape)))
+        _add_neurons(load, cores.get(population.name, {}), clock)
+        for name, source, target, kind in ways:
+            own = cores.get(name, {})
+            if target == population.name:
+                load.arrivals += clock.of(own.get("synops"), "synops", f"synop_{kind}", "synop")
+                load.arrivals += clock.of(own.get("adds"), "adds", "add")
+                load.arrivals += clock.of(own.get("packets_in"), "packets received", "packet_in")
+            if source == population.name:
+                load.soma += clock.of(own.get("packets_out"), "packets sent", "packet_out")
+        yield load
 
 
-def _work(trace: Trace, loads: list[_Load]) -> Ends:
+def _add_neurons(load: _Load, own: Counts, clock: _Clock) -> None:
+    accesses, updates = own.get("accesses"), own.get("updates")
+    if clock.find("neuron_access") is not None:
+        load.soma += clock.of(accesses, "accesses", "neuron_access")
+    elif accesses is not None and updates is not None:
+        load.soma += clock.of(accesses - updates, "idle", "neuron_idle")
+    load.soma += clock.of(updates, "updates", "neuron_update")
+    load.soma += clock.of(own.get("fired"), "fired", "spike_fire")
+
+
+def _work(trace: Trace, loads: Iterator[_Load]) -> Ends:
     """(3, rows): the slowest core, of each population in turn or of all together."""
     if trace.schedule == "layerwise":
         return np.asarray(sum((_slowest(load) for load in loads), start=np.zeros((3, 1))))
-    soma, arrivals = loads[0].soma.copy(), loads[0].arrivals.copy()
-    for load in loads[1:]:
-        soma += load.soma
-        arrivals += load.arrivals
-    return _slowest(_Load(soma, arrivals))
+    together = next(loads)
+    for load in loads:
+        together.soma += load.soma
+        together.arrivals += load.arrivals
+    return _slowest(together)
 
 
 def _slowest(load: _Load) -> Ends:

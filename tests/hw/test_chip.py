@@ -11,6 +11,7 @@ from neurospike import hw
 from neurospike.errors import ArgumentError, DataError
 from neurospike.hw.datasheet import entries
 from neurospike.hw.figures import EVIDENCE, weakest
+from neurospike.hw.prices import HOROWITZ45, memory_access_pj
 
 FIRST = [
     "horowitz45",
@@ -180,3 +181,14 @@ by_tiles = [[4, 1.0], [2, 2.0]]
 def test_weakest_evidence() -> None:
     assert weakest("simulated", "derived", "measured") == "derived"
     assert weakest() == "measured"
+
+
+def test_horowitz_is_the_same_wherever_it_stands() -> None:
+    chip = hw.load_chip("horowitz45")
+    assert chip.prices.mac.value == HOROWITZ45.mac_pj
+    assert chip.prices.synop.value == chip.prices.add.value == HOROWITZ45.ac_pj
+    adds, products = chip.arithmetic.add_fp32.value, chip.arithmetic.mul_fp32.value
+    assert chip.prices.mac.value == pytest.approx(adds + products)
+    sizes = (chip.memory.sram_8k, chip.memory.sram_32k, chip.memory.sram_1m)
+    for kib, price in zip((8, 32, 1024), sizes, strict=True):
+        assert memory_access_pj(1024 * kib) == price.value
