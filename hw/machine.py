@@ -21,39 +21,46 @@ class Format:
     ----------
     name
         For tables.
-    weight_bits, state_bits, activation_bits, input_bits
-        Widths of weights, of membranes or partial sums, of what layers send, and of real inputs.
+    weight_bits, state_bits, input_bits
+        Widths of weights, of membranes or partial sums, and of real inputs.
     add_pj
         Addition to a membrane or a partial sum.
     multiply_pj
-        Product of an activation and a weight.
-    input_multiply_pj
-        Product of a real input and a weight.
-    leak_pj
-        Product of a membrane and its decay.
+        Product of two numbers; for integers of one bit of each.
+    whole
+        Whether they are integers, whose activations are as wide as they need to be.
     """
 
     name: str
     weight_bits: int
     state_bits: int
-    activation_bits: int
     input_bits: int
     add_pj: float
     multiply_pj: float
-    input_multiply_pj: float
-    leak_pj: float
+    whole: bool
+
+    def width(self, bits: int) -> int:
+        """Width of an activation that needs so many bits."""
+        return bits if self.whole else self.input_bits
+
+    def product_pj(self, bits: int) -> float:
+        """Energy of a product of a weight and a number of so many bits."""
+        return self.multiply_pj * (bits * self.weight_bits if self.whole else 1)
+
+    @property
+    def leak_pj(self) -> float:
+        """Energy of a product of a membrane and its decay."""
+        return self.product_pj(self.state_bits)
 
 
 def float32() -> Format:
     """Every number in float32."""
     prices = _arithmetic()
     add, multiply = _of(prices, "add_fp32"), _of(prices, "mul_fp32")
-    return Format("float32", 32, 32, 32, 32, add, multiply, multiply, multiply)
+    return Format("float32", 32, 32, 32, add, multiply, whole=False)
 
 
-def integers(
-    weight_bits: int, state_bits: int, activation_bits: int, *, input_bits: int = 8
-) -> Format:
+def integers(weight_bits: int, state_bits: int, *, input_bits: int = 8) -> Format:
     """Integers of the given widths.
 
     A product costs in proportion to the product of its widths, from 0.2 pJ for 8 x 8 bits (for
@@ -62,24 +69,16 @@ def integers(
 
     Examples
     --------
-    >>> round(integers(8, 32, 3).multiply_pj, 3), integers(8, 32, 3).add_pj
+    >>> form = integers(8, 32)
+    >>> round(form.product_pj(3), 3), form.add_pj
     (0.075, 0.1)
     """
     prices = _arithmetic()
     low, high = _of(prices, "add_int8"), _of(prices, "add_int32")
     add = max(low + (high - low) * (state_bits - 8) / 24, 0.0)
+    name = f"{weight_bits}-bit weights, {state_bits}-bit sums"
     bit = _of(prices, "mul_int8") / 64
-    return Format(
-        f"{weight_bits}-bit weights, {state_bits}-bit sums, {activation_bits}-bit activations",
-        weight_bits,
-        state_bits,
-        activation_bits,
-        input_bits,
-        add,
-        bit * activation_bits * weight_bits,
-        bit * input_bits * weight_bits,
-        bit * state_bits * weight_bits,
-    )
+    return Format(name, weight_bits, state_bits, input_bits, add, bit, whole=True)
 
 
 def access_pj(bits: float, size_bits: float) -> float:

@@ -9,7 +9,7 @@ from torch import nn
 
 from neurospike.hw.contests import Contest, Entrant
 from neurospike.hw.counter import count
-from neurospike.hw.machine import Format, access_pj, bits_of, float32, integers
+from neurospike.hw.machine import Format, access_pj, float32, integers
 from neurospike.hw.trace import Trace
 from neurospike.hw.twin import ann_twin
 from neurospike.hw.workloads import Layer, Workload, workload
@@ -70,8 +70,7 @@ def contest(
     if trace.network.quantised is not None:
         weight_bits = trace.network.quantised.weight_bits
         state_bits = trace.network.quantised.membrane_bits
-    bits = bits_of(work.steps, work.depth)
-    small = integers(weight_bits, state_bits, bits)
+    small = integers(weight_bits, state_bits)
     opponents = [
         _twin(work, small, skipping=False),
         _twin(work, small, skipping=True),
@@ -101,7 +100,7 @@ def _spiking(work: Workload, form: Format) -> Entrant:
             own = layer.synops * form.add_pj
             state = layer.targets * layer.lag * form.state_bits
             moved = layer.synops * (_weight(layer, form) + 2 * access_pj(form.state_bits, state))
-            moved += 2 * layer.events * _event_pj(layer, work)  # written once, read once
+            moved += 2 * layer.events * _event_pj(layer)  # written once, read once
             events += own + moved
         arithmetic, memory = arithmetic + own, memory + moved
     for width, steps in work.updates.values():
@@ -117,10 +116,10 @@ def _twin(work: Workload, form: Format, *, skipping: bool) -> Entrant:
     arithmetic = memory = events = 0.0
     for layer in work.layers:
         if skipping and not layer.real:
-            own = layer.skipping * (form.multiply_pj + form.add_pj)
-            state = access_pj(form.state_bits, layer.targets * form.state_bits)
+            own = layer.skipping * (form.product_pj(layer.bits) + form.add_pj)
+            state = access_pj(form.state_bits, layer.targets * layer.lag * form.state_bits)
             moved = layer.skipping * (_weight(layer, form) + 2 * state)
-            moved += 2 * layer.nonzero * _event_pj(layer, work, form.activation_bits)
+            moved += 2 * layer.nonzero * _event_pj(layer, layer.bits)
             events += own + moved
             moved += layer.targets * layer.passes * state
         else:
@@ -138,23 +137,23 @@ def _twin(work: Workload, form: Format, *, skipping: bool) -> Entrant:
 
 def _dense(layer: Layer, form: Format, products: float) -> tuple[float, float]:
     """A product reads a weight and an activation; sums stay in registers until written."""
-    width = form.input_bits if layer.real else form.activation_bits
-    multiply = form.input_multiply_pj if layer.real else form.multiply_pj
+    width = form.input_bits if layer.real else form.width(layer.bits)
     sources = layer.sources * layer.lag * width
     each = _weight(layer, form) + access_pj(width, sources)
-    out = access_pj(form.activation_bits, layer.targets * form.activation_bits)
-    return products * (multiply + form.add_pj), products * each + layer.targets * layer.passes * out
+    wide = form.state_bits if layer.out_bits is None else form.width(layer.out_bits)
+    out = access_pj(wide, layer.targets * wide)
+    arithmetic = products * (form.product_pj(width) + form.add_pj)
+    return arithmetic, products * each + layer.targets * layer.passes * out
 
 
 def _weight(layer: Layer, form: Format) -> float:
     return access_pj(form.weight_bits, layer.weights * form.weight_bits)
 
 
-def _event_pj(layer: Layer, work: Workload, value_bits: int = 0) -> float:
+def _event_pj(layer: Layer, value_bits: int = 0) -> float:
     """Energy of one access to an event: its address, and its value where it has one."""
     address = max(int(layer.sources) - 1, 1).bit_length()
-    held = layer.sources * bits_of(work.steps, work.depth)
-    return access_pj(address + value_bits, held)
+    return access_pj(address + value_bits, layer.sources * layer.bits)
 
 
 def _counted(name: str, module: nn.Module, inputs: Any, counting: Mapping[str, Any]) -> Entrant:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurospike.hw.machine import bits_of
 from neurospike.hw.network import Projection
-from neurospike.hw.neuron_models import ILIFModel, Source, fires
+from neurospike.hw.neuron_models import ILIFModel, NeuronModel, Source, fires
 from neurospike.hw.tally import replay
 from neurospike.hw.trace import Trace
 
@@ -26,6 +27,11 @@ class Layer:
         Of the projection.
     real
         Whether real numbers come in, for both networks alike.
+    bits
+        Width of the twin's activations that come in: ceil(log2(T * D + 1)), where D is the most
+        that a neuron sends in a step, of an input the most that it sent; 0 of real numbers.
+    out_bits
+        The same of what goes out; None where that are sums.
     weights
         Stored weights.
     sources, targets
@@ -42,6 +48,8 @@ class Layer:
 
     name: str
     real: bool
+    bits: int
+    out_bits: int | None
     weights: int
     sources: float
     targets: float
@@ -74,8 +82,8 @@ class Workload:
         Probes and index reads of the spiking network, and pairs of sites of the twin.
     outside
         What both need around the network: voxels, index entries, values sent.
-    steps, depth
-        T and D: integer steps that the twin has in one pass, and spikes a step.
+    steps
+        T: integer steps that the twin has in one pass.
     """
 
     layers: tuple[Layer, ...]
@@ -86,7 +94,6 @@ class Workload:
     lookups: tuple[float, float]
     outside: dict[str, float]
     steps: int
-    depth: int
 
     @property
     def density(self) -> float:
@@ -121,13 +128,18 @@ def workload(trace: Trace, inputs: Any = None) -> Workload:
     dense = replay(trace.network, whole, inputs=voxels)
     skipping = replay(trace.network, alive, inputs=voxels)
     passes = {name: sum(len(one) for one in v) / samples for name, v in whole.items()}
+    depths = {p.name: _depth(p.neuron, spikes[p.name]) for p in trace.network.populations}
+    steps = _steps(trace, spikes) if window else 1
+    bits = {
+        p.name: bits_of(steps, depths[p.name]) if fires(p.neuron) else None
+        for p in trace.network.populations
+    }
     layers = tuple(
-        _layer(trace, projection, dense, skipping, spikes, passes)
+        _layer(trace, projection, dense, skipping, spikes, passes, bits)
         for projection in trace.network.projections
     )
     sent = slots = 0.0
     updates: dict[str, tuple[float, float]] = {}
-    deepest = 1
     for population in trace.network.populations:
         found = spikes[population.name]
         size = sum(one.size for one in found) / samples
@@ -135,12 +147,9 @@ def workload(trace: Trace, inputs: Any = None) -> Workload:
             width = sum(one.shape[1] for one in found) / samples
             updates[population.name] = (width, size)
         if fires(population.neuron):
-            depth = population.neuron.max_spikes if isinstance(population.neuron, ILIFModel) else 1
-            deepest = max(deepest, depth)
             sent += float(sum(np.abs(one).sum() for one in found)) / samples
-            slots += size * depth
+            slots += size * depths[population.name]
     biases, shortcuts = (trace.total(name) / samples for name in ("bias_adds", "adds"))
-    steps = _steps(trace, spikes) if window else 1
     return Workload(
         layers=layers,
         updates=updates,
@@ -153,7 +162,6 @@ def workload(trace: Trace, inputs: Any = None) -> Workload:
         ),
         outside=_outside(trace),
         steps=steps,
-        depth=deepest,
     )
 
 
@@ -164,6 +172,7 @@ def _layer(
     skipping: Trace,
     spikes: dict[str, Arrays],
     passes: dict[str, float],
+    bits: dict[str, int | None],
 ) -> Layer:
     samples = max(trace.samples, 1)
     source = trace.network.population(projection.source)
@@ -182,6 +191,8 @@ def _layer(
     return Layer(
         name=projection.name,
         real=real,
+        bits=bits[projection.source] or 0,
+        out_bits=bits[projection.target],
         weights=int(projection.weight.size),
         sources=width(projection.source),
         targets=width(projection.target),
@@ -193,6 +204,15 @@ def _layer(
         skipping=total(skipping, *kinds),
         passes=held,
     )
+
+
+def _depth(neuron: NeuronModel, values: Arrays) -> int:
+    """The most that it sends in a step."""
+    if isinstance(neuron, ILIFModel):
+        return neuron.max_spikes
+    if isinstance(neuron, Source) and not neuron.real:
+        return max(int(max((np.abs(one).max(initial=0) for one in values), default=1)), 1)
+    return 1
 
 
 def _each(trace: Trace, values: Any) -> Arrays:

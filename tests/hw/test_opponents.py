@@ -48,7 +48,7 @@ def test_work_is_counted_by_hand() -> None:
     assert work.updates == {"out": (2, 4)}
     assert (work.spikes, work.slots) == (6, 10)
     assert work.adds == (4, 2)
-    assert (work.steps, work.depth) == (2, 1)
+    assert (work.steps, layer.bits) == (2, 2)
     assert work.outside == {"values sent in": 3}
 
 
@@ -57,7 +57,15 @@ def test_a_sequence_runs_the_twin_at_every_step() -> None:
     (layer,) = work.layers
     assert (layer.nonzero, layer.skipping, layer.dense, layer.passes) == (3, 6, 12, 2)
     assert work.adds == (4, 4)
-    assert work.steps == 1
+    assert (work.steps, layer.bits) == (1, 1)
+
+
+def test_inputs_that_count_have_wider_activations() -> None:
+    counts = {"in": np.array([[5, 0, 1], [0, 0, 3]]), "out": SPIKES["out"]}
+    work = workload(hw.replay(network("sequence"), counts))
+    (layer,) = work.layers
+    assert (layer.bits, layer.events, layer.nonzero) == (3, 9, 3)
+    assert work.slots == 6 * 5 + 4
 
 
 def test_samples_are_averaged() -> None:
@@ -166,7 +174,7 @@ def test_voxels_are_looked_up_on_both_sides() -> None:
 def test_quantised_networks_bring_their_widths() -> None:
     trace = hw.replay(network(), SPIKES)
     trace.network = hw.quantise(trace.network, (4, 12))
-    assert contest(trace).spiking.numbers == integers(4, 12, 2).name
+    assert contest(trace).spiking.numbers == integers(4, 12).name
 
 
 def test_documents_are_plain() -> None:
@@ -184,8 +192,8 @@ def test_documents_are_plain() -> None:
 def test_prices_are_horowitz() -> None:
     form = float32()
     assert (form.add_pj, form.multiply_pj) == (0.9, 3.7)
-    assert integers(8, 8, 8).multiply_pj == pytest.approx(0.2)
-    assert integers(8, 8, 8).add_pj == pytest.approx(0.03)
+    assert integers(8, 8).product_pj(8) == pytest.approx(0.2)
+    assert integers(8, 8).add_pj == pytest.approx(0.03)
     assert access_pj(64, 8 * 2**20) == 100
     assert [bits_of(*pair) for pair in ((1, 1), (1, 4), (2, 4), (7, 1), (8, 1))] == [1, 3, 4, 3, 4]
 
