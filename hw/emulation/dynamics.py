@@ -57,7 +57,7 @@ def run(
         same step.
     schedule
         "layerwise": a spike with delay d arrives d steps after it was sent; "pipelined": d + 1,
-        also where a population hears itself.
+        also where a population hears itself. Shortcuts bring the current of the same step in both.
     forced
         Population -> (steps, neurons): spikes that it sends and resets by in place of its own.
 

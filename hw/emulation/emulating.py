@@ -58,7 +58,7 @@ def emulate(
         "voxel": a submanifold window meets occupied sites, as in training. "spike": only those
         whose own site spikes in the same step, which is another network.
     quantise
-        None, a chip, or (weight_bits, membrane_bits): integers of these widths.
+        None, a chip, its name, or (weight_bits, membrane_bits): integers of these widths.
     mode
         An integer spike as that many "unary" events, or as one "graded" packet; the spikes are the
         same.
@@ -103,6 +103,11 @@ def emulate(
     _check("gate", gate, get_args(Gate))
     _check("mode", mode, get_args(SpikeMode))
     _check("schedule", schedule, get_args(Schedule))
+    if placement is not None and not isinstance(placement, Placement):
+        raise ArgumentError(
+            "emulate.placement: must be a Placement, as place(network, chip) makes; got "
+            f"{type(placement).__name__}."
+        )
     if quantise is not None:
         network = quantised_network(network, quantise)
     options = _Options(placement, gate, mode, schedule, generator, forced or {})

@@ -37,10 +37,11 @@ class Inflow:
         weight = np.asarray(projection.weight)
         exact = weight.dtype.kind in "iu"
         weight = np.ascontiguousarray(weight, weight.dtype if exact else np.float64)
-        wires: tuple[Any, ...] = (pairs.offsets, pairs.tap, pairs.target, weight)
-        if self.spread and delay is not None:
-            wires += (np.ascontiguousarray(delay - earliest, np.int32),)
-        self.wires = (*wires, projection.groups, gated)
+        self.wires: tuple[Any, ...] = (pairs.offsets, pairs.tap, pairs.target, weight)
+        self.delayed = self.spread > 0
+        if self.delayed:
+            self.wires += (np.ascontiguousarray(delay, np.int32), earliest)
+        self.rule = (projection.groups, gated)
 
     def allocate(self, ring: Array, touched: Array) -> None:
         """Where events go: the target's rows, or rows of their own where sums are rounded."""
@@ -70,5 +71,5 @@ class Inflow:
     def _accumulate(self, start: int, stop: int, ring: Array, touched: Array) -> None:
         from neurospike.hw.emulation import kernels
 
-        put = kernels.accumulate_delayed if self.spread else kernels.accumulate
-        put(self.sent, start, stop, self.late, *self.wires, ring, touched)
+        put = kernels.accumulate_delayed if self.delayed else kernels.accumulate
+        put(self.sent, start, stop, self.late, *self.wires, *self.rule, ring, touched)

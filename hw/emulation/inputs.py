@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +20,9 @@ from neurospike.sparse import ActiveSet, VoxelTensor
 
 Sample = tuple[dict[str, Array], list[ActiveSet], int]
 """Values of the source (steps, neurons), voxels of every level, integer steps."""
+
+_MOST_SPIKES = 1 << 31
+"""Spikes are kept in 32 bits."""
 
 
 def samples(network: Network, inputs: Any) -> Iterator[Sample]:
@@ -58,7 +62,8 @@ def _voxels(network: Network, source: Population, inputs: Any) -> Iterator[Sampl
                 f"{features.shape[-1]}."
             )
         rows = features if features.ndim == 3 else features[None]
-        yield _sample(network, source, rows.reshape(len(rows), -1), active_sets(network, sample))
+        flat = rows.reshape(len(rows), rows.shape[1] * rows.shape[2])
+        yield _sample(network, source, flat, active_sets(network, sample))
 
 
 def _arrays(network: Network, source: Population, inputs: Any) -> Iterator[Sample]:
@@ -77,10 +82,12 @@ def _arrays(network: Network, source: Population, inputs: Any) -> Iterator[Sampl
     batch = x if sequence else x[None]
     for index in range(batch.shape[1]):
         rows = np.moveaxis(batch[:, index], 1, -1)  # channels beside one another, site by site
-        yield _sample(network, source, rows.reshape(len(rows), -1), [])
+        yield _sample(network, source, rows.reshape(len(rows), math.prod(one)), [])
 
 
 def _sample(network: Network, source: Population, rows: Array, sets: list[ActiveSet]) -> Sample:
+    if not len(rows):
+        raise ArgumentError("emulate.inputs: must have 1 step or more; got 0.")
     steps = len(rows) if network.steps is None else network.steps
     if len(rows) not in (1, steps):
         raise ArgumentError(
@@ -104,13 +111,19 @@ def _values(network: Network, source: Population, rows: Array) -> Array:
     """Spikes as whole numbers; real numbers as such, or on the grid of a quantised network."""
     neuron = source.neuron
     if isinstance(neuron, Source) and neuron.real:
+        if not np.isfinite(rows).all():
+            raise ArgumentError(
+                f"emulate.inputs: {source.name} sends finite numbers; got "
+                f"{rows[~np.isfinite(rows)].flat[0]:g}."
+            )
         if network.quantised is not None:
             return to_grid(rows, network.quantised.input_scale.get(source.name, 1.0))
         return rows.astype(np.float64)
-    wrong = ~((np.floor(rows) == rows) & (rows >= 0))
+    wrong = ~((np.floor(rows) == rows) & (rows >= 0) & (rows < _MOST_SPIKES))
     if wrong.any():
         raise ArgumentError(
-            f"emulate.inputs: {source.name} sends spikes, whole numbers of 0 or more; got "
+            f"emulate.inputs: {source.name} sends spikes, whole numbers of 0 to "
+            f"{_MOST_SPIKES - 1}; got "
             f"{rows[wrong].flat[0]:g}. Encode them, or lower with an example of real numbers."
         )
     return rows.astype(np.int32)

@@ -77,35 +77,38 @@ def add_events(events, which, values, weight, k, here):  # type: ignore[no-untyp
 
 @njit(**JIT)
 def accumulate_delayed(  # type: ignore[no-untyped-def]
-    sent, first, last, late, offsets, tap, target, weight, delay, groups, gated, ring, touched
-):
-    """The same where every synapse has a delay of its own, counted beyond ``late``."""
+    sent, first, last, late, offsets, tap, target, weight, delay, earliest, groups, gated, ring,
+    touched,
+):  # fmt: skip
+    """The same where every synapse has a delay of its own, of which ``late`` has ``earliest``."""
     c_in, _, width = weight.shape
+    rows, neurons = ring.shape
     channels = width * groups
-    rows, sites = ring.shape[0], offsets.size - 1
+    flat, seen = ring.reshape(-1), touched.reshape(-1)
+    sites = offsets.size - 1
     spiked = np.ones(sites, np.bool_)
     for s in range(first, last):
         step = sent[s]
         if gated:
             mark_sites(step, c_in, spiked)
-        now = (s + late) % rows
+        now = ((s + late) % rows - earliest) * neurons
         for p in range(sites):
             for c in range(c_in):
                 if step[p * c_in + c] == 0:
                     continue
                 value = ring.dtype.type(step[p * c_in + c])
-                start = c * groups // c_in * width
+                start = now + c * groups // c_in * width
                 for j in range(offsets[p], offsets[p + 1]):
                     q = target[j]
                     if gated and not spiked[q]:
                         continue
                     weights, delays = weight[c, tap[j]], delay[c, tap[j]]
-                    n = q * channels + start
                     for o in range(width):
-                        row = now + delays[o]
-                        row = row - rows if row >= rows else row
-                        ring[row, n + o] += value * weights[o]
-                        touched[row, n + o] = 1
+                        at = start + q * channels + o + delays[o] * neurons
+                        # Unsigned, so that no check for an index from the end stands in the way.
+                        at = np.uint64(at - flat.size if at >= flat.size else at)
+                        flat[at] += value * weights[o]
+                        seen[at] = 1
 
 
 @njit(**JIT)

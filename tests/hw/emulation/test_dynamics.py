@@ -1,5 +1,6 @@
 """The fast dynamics beside the oracle, value for value."""
 
+import tracemalloc
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from neurospike.errors import ArgumentError
 from neurospike.hw.emulation import dynamics, reference
 from neurospike.hw.network import Network, Population, Projection, Shortcut, Space
 from neurospike.hw.neuron_models import ILIFModel, LIFModel, Membrane, Source, fires
-from neurospike.hw.wiring import Taps
+from neurospike.hw.wiring import Pointwise, Taps, Window
 
 from .networks import FLOAT_NEURONS, INTEGER_NEURONS, chain, chain_inputs, geometry, voxels
 
@@ -120,16 +121,10 @@ def test_empty_and_single_sites() -> None:
                 Population("in", Space(2, (sites,)), Source()),
                 Population("out", Space(17, (sites,)), ILIFModel(4)),
             ),
-            (Projection("w", "in", "out", pointwise(), np.ones((2, 1, 17))),),
+            (Projection("w", "in", "out", Pointwise(), np.ones((2, 1, 17))),),
         )
         values = {"in": np.ones((2, 2 * sites), int)}
         both(network, values, **geometry(network), steps=2)
-
-
-def pointwise() -> Any:
-    from neurospike.hw.wiring import Pointwise
-
-    return Pointwise()
 
 
 def test_bad_networks_are_refused() -> None:
@@ -159,28 +154,38 @@ def test_bad_networks_are_refused() -> None:
             dynamics.run(changed, values, **where, steps=2)
 
 
+def peak_bytes(network: Network, values: dict[str, Any]) -> int:
+    where = geometry(network)
+    dynamics.run(network, values, **where, steps=5)
+    tracemalloc.start()
+    dynamics.run(network, values, **where, steps=5)
+    highest = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return highest
+
+
 def test_memory_is_a_matter_of_neurons_and_not_of_synapses() -> None:
-    import tracemalloc
-
-    sites, channels = 400, 16
-
-    def peak(taps: int) -> int:
-        from neurospike.hw.wiring import Window
-
-        window = Window((taps, taps), (1, 1), (taps // 2, taps // 2), (1, 1))
+    def peak(edge: int) -> int:
+        window = Window((edge, edge), (1, 1), (edge // 2, edge // 2), (1, 1))
+        grid = Space(16, (20, 20))
         network = Network(
-            (
-                Population("in", Space(channels, (20, 20)), Source()),
-                Population("out", Space(channels, (20, 20)), ILIFModel(4)),
-            ),
-            (Projection("w", "in", "out", window, np.ones((channels, taps * taps, channels))),),
+            (Population("in", grid, Source()), Population("out", grid, ILIFModel(4))),
+            (Projection("w", "in", "out", window, np.ones((16, edge * edge, 16))),),
         )
-        values, where = {"in": np.ones((5, sites * channels), np.int32)}, geometry(network)
-        dynamics.run(network, values, **where, steps=5)
-        tracemalloc.start()
-        dynamics.run(network, values, **where, steps=5)
-        highest = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        return highest
+        return peak_bytes(network, {"in": np.ones((5, 400 * 16), np.int32)})
 
     assert peak(9) < 1.1 * peak(1)
+
+
+def test_memory_of_delays_is_a_matter_of_how_long_they_are() -> None:
+    def peak(taps: int, longest: int) -> int:
+        shape = (200, taps, 200)
+        delay = np.zeros(shape, np.int32)
+        delay[0] = longest
+        network = Network(
+            (Population("in", Space(200), Source()), Population("out", Space(200), ILIFModel(4))),
+            (Projection("w", "in", "out", Taps(taps), np.ones(shape), delay=delay),),
+        )
+        return peak_bytes(network, {"in": np.ones((5, 200), np.int32)})
+
+    assert peak(20, 10) < 1.1 * peak(1, 10) < 0.7 * peak(1, 30)
