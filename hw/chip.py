@@ -269,6 +269,11 @@ def load_chip(name_or_path: str | Path) -> Chip:
         raise DataError(f"{name}: {_first_problem(error)}") from error
 
 
+def chip_of(chip: Chip | str | Path) -> Chip:
+    """A chip as it is, or read by name or path."""
+    return chip if isinstance(chip, Chip) else load_chip(chip)
+
+
 _RULES = {
     "missing": "is missing; docs/chips.md lists what a chip file and each of its numbers must hold",
     "extra_forbidden": "unknown key; docs/chips.md lists what a chip file holds",

@@ -123,8 +123,8 @@ def _values(network: Network, source: Population, rows: Array) -> Array:
     if wrong.any():
         raise ArgumentError(
             f"emulate.inputs: {source.name} sends spikes, whole numbers of 0 to "
-            f"{_MOST_SPIKES - 1}; got "
-            f"{rows[wrong].flat[0]:g}. Encode them, or lower with an example of real numbers."
+            f"{_MOST_SPIKES - 1}; got {rows[wrong].flat[0]:g}. Encode them, or lower with an "
+            "example of real numbers."
         )
     return rows.astype(np.int32)
 

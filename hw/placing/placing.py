@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurospike.errors import ArgumentError
-from neurospike.hw.chip import Chip
+from neurospike.hw.chip import Chip, chip_of
 from neurospike.hw.network import Network, Population
 from neurospike.hw.neuron_models import Source
 from neurospike.hw.pairs import pairs_of
@@ -43,7 +44,7 @@ _HALVINGS = 10
 
 def place(
     network: Network,
-    chip: Chip,
+    chip: Chip | str | Path,
     example: VoxelTensor | None = None,
     *,
     style: Style = "compact",
@@ -62,7 +63,7 @@ def place(
     network
         A lowered network.
     chip
-        One of ``load_chip``.
+        A chip, the name of one that ships with the package, or the path of a file.
     example
         One sample, whose voxels are placed; by default the one that the network was lowered with.
     style
@@ -82,6 +83,7 @@ def place(
     """
     if style not in ("compact", "static"):
         raise ArgumentError(f"hw.place.style: must be 'compact' or 'static'; got {style!r}.")
+    chip = chip_of(chip)
     sets = _sets(network, example)
     if style == "static" and sets:
         from neurospike.hw.placing.static import place_whole_grid
@@ -92,7 +94,7 @@ def place(
 
 def place_as(
     network: Network,
-    chip: Chip,
+    chip: Chip | str | Path,
     cores: Mapping[str, NDArray[Any]],
     example: VoxelTensor | None = None,
     *,
@@ -117,6 +119,7 @@ def place_as(
     ArgumentError
         A population without cores, or of another size.
     """
+    chip = chip_of(chip)
     sets = _sets(network, example)
     pairs = {p.name: pairs_of(p, network, sets) for p in network.projections}
     core = {}

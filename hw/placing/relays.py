@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from neurospike.errors import ArgumentError
-from neurospike.hw.chip import Chip
+from neurospike.hw.chip import Chip, chip_of
 from neurospike.hw.network import Network, Population, Projection
 from neurospike.hw.neuron_models import ILIFModel, Source, fires
 from neurospike.hw.placing.limits import limit_of, refuse
 from neurospike.hw.wiring import Pointwise
 
 
-def relay_delays(network: Network, chip: Chip) -> Network:
+def relay_delays(network: Network, chip: Chip | str | Path) -> Network:
     """Make a network whose delays are all within the chip's, and whose spikes are the same.
 
     A source whose synapses are too late gets relays: populations of its own shape that send on
@@ -27,7 +28,7 @@ def relay_delays(network: Network, chip: Chip) -> Network:
     network
         A lowered network; one within the chip's delays is returned as it is.
     chip
-        Whose ``max_delay`` it is about.
+        Whose ``max_delay`` it is about: a chip, its name, or the path of a file.
 
     Raises
     ------
@@ -40,6 +41,7 @@ def relay_delays(network: Network, chip: Chip) -> Network:
     ----
     A copy of every late projection for each relay.
     """
+    chip = chip_of(chip)
     limit = limit_of(chip, "max_delay")
     late = [p for p in network.projections if limit is not None and p.max_delay > limit]
     if limit is None or not late:

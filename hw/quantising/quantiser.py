@@ -32,7 +32,7 @@ def quantise(network: Network, bits: Bits) -> Network:
     network
         A lowered network of real numbers.
     bits
-        A chip, or signed widths (weight_bits, membrane_bits).
+        A chip, its name or the path of its file, or signed widths (weight_bits, membrane_bits).
 
     Shape
     -----

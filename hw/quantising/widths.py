@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from neurospike.errors import ArgumentError
@@ -10,7 +11,7 @@ from neurospike.errors import ArgumentError
 if TYPE_CHECKING:
     from neurospike.hw.chip import Chip
 
-Bits: TypeAlias = "Chip | tuple[int, int]"
+Bits: TypeAlias = "Chip | str | Path | tuple[int, int]"
 
 _MOST_WEIGHT_BITS = 32
 _MOST_MEMBRANE_BITS = 48  # a membrane times 4096 stays inside 64 bits
@@ -38,7 +39,7 @@ class Widths:
 
 
 def widths_of(bits: Bits) -> Widths:
-    """Widths of a chip, or of a pair (weight_bits, membrane_bits).
+    """Widths of a chip, by name or path too, or of a pair (weight_bits, membrane_bits).
 
     Raises
     ------
@@ -57,6 +58,10 @@ def widths_of(bits: Bits) -> Widths:
 
 
 def _pair(bits: Any) -> tuple[Any, Any]:
+    if isinstance(bits, (str, Path)):
+        from neurospike.hw.chip import load_chip
+
+        bits = load_chip(bits)
     limits = getattr(bits, "limits", None)
     if limits is None:
         if isinstance(bits, (tuple, list)) and len(bits) == 2:

@@ -171,6 +171,9 @@ def test_forced_spikes_of_several_samples() -> None:
         (spikes_of((1, 1, 2, 4, 5)) + 0.5, {}, r"inputs: in sends spikes, .* got \d\.5"),
         (spikes_of((1, 1, 2, 4, 5)) - 1, {}, "inputs: in sends spikes, .* got -1"),
         (spikes_of((1, 1, 2, 4, 5)) * torch.nan, {}, "inputs: in sends spikes, .* got nan"),
+        (spikes_of((1, 1, 2, 4, 5)) + 2.0**31, {}, r"inputs: in sends spikes, .* got 2\.147"),
+        (spikes_of((0, 1, 2, 4, 5)), {}, "inputs: must have 1 step or more; got 0"),
+        (spikes_of((1, 1, 2, 4, 5)), {"placement": "speck2f"}, "placement: .* Placement, .* str"),
         (
             spikes_of((1, 1, 2, 4, 5)),
             {"gate": "x"},
@@ -193,6 +196,26 @@ def test_forced_spikes_of_several_samples() -> None:
 def test_bad_arguments(inputs, settings, message) -> None:
     with pytest.raises(ArgumentError, match=f"emulate.{message}"):
         emulate(grid_network(ILIFModel(4)), inputs, **settings)
+
+
+@pytest.mark.parametrize("quantise", [None, (8, 24)])
+@pytest.mark.parametrize("value", [torch.nan, -torch.inf])
+def test_real_inputs_are_finite(value, quantise) -> None:
+    network = grid_network(ILIFModel(4))
+    real = replace(network.populations[0], neuron=Source(real=True))
+    network = replace(network, populations=(real, *network.populations[1:]))
+    x = spikes_of((2, 1, 2, 4, 5))
+    x[1, 0, 1, 2, 3] = value
+    with pytest.raises(ArgumentError, match="inputs: in sends finite numbers; got"):
+        emulate(network, x, quantise=quantise)
+
+
+def test_chips_by_name_give_widths() -> None:
+    network, x = grid_network(ILIFModel(4)), spikes_of((2, 1, 2, 4, 5))
+    named = emulate(network, x, quantise="speck2f").network.quantised
+    assert (named.weight_bits, named.membrane_bits) == (8, 16)
+    with pytest.raises(ArgumentError, match="name_or_path: must be one of"):
+        emulate(network, x, quantise="speck3")
 
 
 def test_bad_voxels_steps_and_sources() -> None:

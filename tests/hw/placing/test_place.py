@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neurospike.errors import ArgumentError, ChipLimitError
-from neurospike.hw import load_chip, place, place_as
+from neurospike.hw import load_chip, place, place_as, relay_delays
 from neurospike.hw.network import Network, Population, Projection, Space
 from neurospike.hw.neuron_models import LIFModel, Source
 from neurospike.hw.pairs import pairs_of
@@ -196,6 +196,16 @@ def test_a_grid_too_large_to_lay_out():
     assert whole_grid(net).population("out").space.level is None
     with pytest.raises(ChipLimitError, match="625000 cores or more"):
         place_whole_grid(net, load_chip("loihi1_sanafe"), [])
+
+
+def test_chips_by_name():
+    named, loaded = (place(dense_net(), c) for c in ("loihi1_sanafe", load_chip("loihi1_sanafe")))
+    assert named.chip == "loihi1_sanafe"
+    assert all((named.core[name] == core).all() for name, core in loaded.core.items())
+    assert place_as(linear(3, 4), "odin", {"out": np.zeros(4)}).chip == "odin"
+    assert relay_delays(linear(3, 4, delay=20), "truenorth_akopyan").population("in.relay1")
+    with pytest.raises(ArgumentError, match="name_or_path: must be one of"):
+        place(dense_net(), "loihi9")
 
 
 def test_arguments():

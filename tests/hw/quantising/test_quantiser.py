@@ -180,6 +180,8 @@ def test_widths_come_from_a_chip():
     limits.membrane_bits = SimpleNamespace(value=24)
     q = quantise(chain(LIFModel(0.5, 1.0)), chip).quantised
     assert (q.weight_bits, q.membrane_bits) == (9, 24)
+    named = quantise(chain(LIFModel(0.5, 1.0)), "loihi1_sanafe").quantised
+    assert (named.weight_bits, named.membrane_bits) == (8, 24)
 
 
 @pytest.mark.parametrize("bits", [None, 8, (8,), (1, 24), (8, 200), (8.5, 24)])
