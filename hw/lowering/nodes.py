@@ -90,6 +90,8 @@ class Node:
         """Step and number within the step, site * channels + channel, of labels of this node."""
         if self.per_step == 0:
             return np.zeros_like(labels), np.zeros_like(labels)
+        if self.steps == 1:
+            return np.broadcast_to(np.int64(0), labels.shape), labels - self.base
         step, number = np.divmod(labels - self.base, self.per_step)
         return step, number
 

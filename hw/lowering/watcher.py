@@ -28,6 +28,11 @@ class _RefusedError(RuntimeError):
 class Watcher(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Hands every call of a layer with a rule to the rule."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Torch's hook: to keep the compiler out would import it first, for seconds."""
+        return False
+
     def __init__(self, model: nn.Module) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.builder = Builder()
