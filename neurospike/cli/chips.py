@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +21,9 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+
+_PIPED = 240
+"""Columns where no terminal says how many: wide enough that sources stay in one line for grep."""
 
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -71,7 +75,10 @@ def show(
     need("cli", "rich")
     from rich.console import Console
 
-    _print(loaded, Console())
+    console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console = Console(width=_PIPED)
+    _print(loaded, console)
 
 
 def _grades(chip: Chip) -> dict[str, int]:

@@ -23,7 +23,7 @@ def test_list_names_every_chip(capsys: pytest.CaptureFixture[str]) -> None:
 def test_show_prints_numbers_with_their_sources(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("COLUMNS", raising=False)
     assert main(["chips", "show", "loihi1_sanafe"]) == 0
     out = capsys.readouterr().out
     for text in ("synop_dense", "35.5 (23.6 .. 35.5)", "derived", "Davies et al. 2018, Table 2"):
