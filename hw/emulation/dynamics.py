@@ -125,9 +125,10 @@ class _Sample:
         if isinstance(p.neuron, Source):
             given = np.ascontiguousarray(self.values[p.name], dtype)
             record.spikes[p.name] = np.broadcast_to(given, shape)
+            record.active[p.name] = record.spikes[p.name] != 0
         else:
             record.spikes[p.name] = np.empty(shape, dtype)
-        record.active[p.name] = np.zeros(shape, np.bool_)
+            record.active[p.name] = np.zeros(shape, np.bool_)
         record.saturations[p.name] = np.zeros(shape[0], np.int64)
 
     def sent(self, name: str) -> Array:

@@ -27,7 +27,8 @@ class Run:
         Population -> (steps, neurons): values of spikes, int32, or of real numbers, float64, or
         int64 in a quantised network. Where spikes were forced these are the emulator's decisions.
     active
-        Population -> bool (steps, neurons): neurons with work, see ``POPULATION_COUNTS``.
+        Population -> bool (steps, neurons): neurons with work, see ``POPULATION_COUNTS``; of a
+        source those that send.
     saturations
         Population -> int64 (steps,): currents and membranes brought back to the ends of their
         width.

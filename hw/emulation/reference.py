@@ -91,6 +91,7 @@ class _Sample:
         name = population.name
         if isinstance(population.neuron, Source):
             self.out[name][t] = self.values[name][t]
+            self.active[name][t] = self.out[name][t] != 0
         else:
             for n in range(self.out[name].shape[1]):
                 self.update(population, t, n)
