@@ -202,7 +202,7 @@ def energy(pj: float) -> str:
     return f"{pj:.1f} pJ"
 
 
-_TEXT = ("layer", "type", "input", "note", "cause (price)", "evidence")
+_TEXT = ("layer", "type", "input", "note", "cause (price)", "evidence", "network", "numbers")
 
 
 def align(header: Sequence[str], rows: Iterable[Sequence[str]], last: Sequence[str]) -> str:

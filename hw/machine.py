@@ -85,14 +85,14 @@ def access_pj(bits: float, size_bits: float) -> float:
     """Energy of reading or writing ``bits`` in a memory of ``size_bits``, in pJ.
 
     A memory gives 64 bits at once, of which neighbours use their own; larger ones cost more, see
-    ``memory_access_pj``.
+    ``memory_access_pj``, but no more than DRAM.
 
     Examples
     --------
-    >>> access_pj(64, 8 * 32768), access_pj(8, 8 * 32768)
-    (20.0, 2.5)
+    >>> access_pj(64, 8 * 32768), access_pj(8, 8 * 32768), access_pj(64, 8 * 2**30)
+    (20.0, 2.5, 1950.0)
     """
-    return memory_access_pj(size_bits / 8) * bits / _PORT_BITS
+    return min(memory_access_pj(size_bits / 8), _dram_pj()) * bits / _PORT_BITS
 
 
 def bits_of(steps: int, depth: int) -> int:
@@ -108,6 +108,13 @@ def bits_of(steps: int, depth: int) -> int:
     (3, 3, 1)
     """
     return (steps * depth).bit_length()
+
+
+@lru_cache(maxsize=1)
+def _dram_pj() -> float:
+    memory = load_chip(CHIP).memory
+    dram = None if memory is None else memory.dram
+    return float("inf") if dram is None else dram.value
 
 
 @lru_cache(maxsize=1)

@@ -122,6 +122,8 @@ def core_figure(placement: Mapping[str, Any]) -> Spec:
     layers = placement["layers"]
     x, y = np.asarray(placement["x"], int), np.asarray(placement["y"], int)
     columns, rows = int(x.max(initial=0)) + 1, int(y.max(initial=0)) + 1
+    cell = float(np.clip(900 / columns, 4, 46))
+    gap = 1 if cell > 12 else 0
     traces, buttons = [], []
     for index, layer in enumerate(layers):
         values = np.asarray(layer["values"], float)
@@ -142,8 +144,8 @@ def core_figure(placement: Mapping[str, Any]) -> Spec:
                 "reversescale": layer["kind"] != "use",
                 "zmin": 0,
                 "zmax": _top(layer, values),
-                "xgap": 1,
-                "ygap": 1,
+                "xgap": gap,
+                "ygap": gap,
                 "colorbar": {
                     "title": {"text": _safe(layer["unit"]), "side": "right"},
                     "thickness": 14,
@@ -154,7 +156,6 @@ def core_figure(placement: Mapping[str, Any]) -> Spec:
         buttons.append(
             {"label": _safe(layer["name"]), "method": "update", "args": [{"visible": visible}]}
         )
-    cell = float(np.clip(900 / columns, 4, 46))
     layout = _layout(height=int(np.clip(cell * rows, 120, 1200)) + 110)
     layout |= {
         "xaxis": _axis("", visible=False, constrain="domain"),
