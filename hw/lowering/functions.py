@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from neurospike.hw.lowering import reading
 from neurospike.hw.lowering.builder import Builder
+from neurospike.hw.lowering.element_call import floats
 from neurospike.hw.lowering.labels import UNKNOWN, ZERO, LabelStore
-from neurospike.hw.lowering.layer_call import LayerCall, floats
+from neurospike.hw.lowering.layer_call import LayerCall
 from neurospike.hw.lowering.nodes import Current, Labels, Node, Reduced, Reduction
 from neurospike.hw.network import Space
 

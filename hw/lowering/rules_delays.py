@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from neurospike.errors import ArgumentError
-from neurospike.hw.lowering.layer_call import LayerCall, floats, whole
+from neurospike.hw.lowering.element_call import floats, whole
+from neurospike.hw.lowering.layer_call import LayerCall
 from neurospike.hw.lowering.nodes import Current, Labels
 from neurospike.hw.lowering.registry import lowers
 from neurospike.hw.lowering.rules_weights import grouped

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurospike.hw.lowering.layer_call import LayerCall, floats, whole
+from neurospike.hw.lowering.element_call import floats, whole
+from neurospike.hw.lowering.layer_call import LayerCall
 from neurospike.hw.lowering.nodes import Labels, Sent, Synapses
 from neurospike.hw.lowering.reading import block
 from neurospike.hw.lowering.registry import lowers

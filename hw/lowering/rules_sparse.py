@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from neurospike.hw.lowering.element_call import floats
 from neurospike.hw.lowering.functions import reduce
-from neurospike.hw.lowering.layer_call import LayerCall, floats
+from neurospike.hw.lowering.layer_call import LayerCall
 from neurospike.hw.lowering.nodes import Labels, Sent
 from neurospike.hw.lowering.reading import block
 from neurospike.hw.lowering.registry import lowers

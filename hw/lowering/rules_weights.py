@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from neurospike.hw.fan_out import shape_of
-from neurospike.hw.lowering.layer_call import LayerCall, floats
+from neurospike.hw.lowering.element_call import floats
+from neurospike.hw.lowering.layer_call import LayerCall
 from neurospike.hw.lowering.nodes import Labels
 from neurospike.hw.lowering.registry import lowers
 from neurospike.hw.wiring import Transposed, Window
