@@ -51,7 +51,7 @@ class Verification:
         model's own spikes, against those spikes.
     integers
         A row a population with neurons: the quantised emulation, on its own spikes from input to
-        output, against the integer twin; membranes where it does not fire.
+        output, against the integer twin; membranes where it does not fire; what the host reads.
     weight_bits, membrane_bits
         Widths of the integers.
     saturations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from neurospike.hw.neuron_models import Membrane, Source, fires
 from neurospike.hw.quantising.twin_neurons import twin_neuron
 from neurospike.hw.quantising.twin_synapses import (
     Bias,
+    Held,
     OnGrid,
     Requantised,
     Tape,
@@ -21,7 +23,6 @@ from neurospike.hw.quantising.twin_synapses import (
     layer_of,
     path_of,
     put_weights,
-    sends_real_inputs,
     weight_scale,
 )
 from neurospike.hw.quantising.widths import Widths
@@ -45,7 +46,8 @@ def integer_twin(model: nn.Module, network: Network) -> nn.Module:
     Its own layers, its own shortcuts and its own order of things stay; synaptic layers get the
     integer weights as multiples of a power of two, norms become biases, neurons count in int64.
     It shares no code with the emulator, beside the rule by which real numbers are rounded, so
-    that equal spikes say something about both.
+    that equal spikes say something about both. Saturated currents are followed as well where, as
+    usual, neurons read a current before a shortcut does.
 
     Parameters
     ----------
@@ -94,7 +96,7 @@ def integer_twin(model: nn.Module, network: Network) -> nn.Module:
     tape = Tape()
     for projection in network.projections:
         if not _is_maximum(twin, projection):
-            _put_synapses(twin, projection, network, tape)
+            _put_synapses(twin, projection, network, quantised, tape)
     for population in network.populations:
         _put_bias(twin, population, network, quantised, tape)
     pooled = any(isinstance(p.wiring, Pooled) for p in network.projections)
@@ -139,20 +141,27 @@ def _put_neuron(twin: nn.Module, population: Population, quantised: Quantisation
             f"integer_twin.model: must have neurons at {population.name}; got "
             f"{type(layer).__name__}. Lower this very model."
         )
-    largest = Widths(quantised.weight_bits, quantised.membrane_bits).membrane_limit
+    largest = _widths(quantised).membrane_limit
     setattr(parent, name, twin_neuron(population, quantised.scale[population.name], largest))
 
 
-def _put_synapses(twin: nn.Module, projection: Projection, network: Network, tape: Tape) -> None:
+def _put_synapses(
+    twin: nn.Module, projection: Projection, network: Network, quantised: Quantisation, tape: Tape
+) -> None:
     layer: Any = layer_of(twin, projection)
     put_weights(layer, projection, weight_scale(network, projection))
     if isinstance(getattr(layer, "bias", None), Tensor):
         nn.init.zeros_(layer.bias)
     source = network.population(projection.source)
-    if sends_real_inputs(network, projection) and network.quantised is not None:
-        layer.register_forward_pre_hook(OnGrid(network.quantised.input_scale[source.name]))
-    if not fires(source.neuron) and network.quantised is not None:
-        layer.register_forward_hook(Requantised(network.quantised.scale[projection.target]))
+    limit = _widths(quantised).membrane_limit
+    if not fires(source.neuron):
+        if isinstance(source.neuron, Source):
+            layer.register_forward_pre_hook(OnGrid(quantised.input_scale[source.name]))
+        else:
+            layer.register_forward_pre_hook(Held(limit * quantised.scale[source.name]))
+        unit = quantised.scale[projection.target]
+        alone = _is_all_of_a_membrane(network, projection)
+        layer.register_forward_hook(Requantised(unit, limit * unit if alone else math.inf))
     if projection.source != projection.target:
         layer.register_forward_hook(lambda *_: setattr(tape, "last", path_of(projection)))
 
@@ -175,6 +184,19 @@ def _put_bias(
         own.copy_(bias)
     else:
         tape.biases[path_of(carriers[0])] = bias
+
+
+def _is_all_of_a_membrane(network: Network, projection: Projection) -> bool:
+    """Whether its sums, with their bias, are what a population without neurons sends."""
+    target = network.population(projection.target)
+    joined = any(shortcut.target == target.name for shortcut in network.shortcuts)
+    return (
+        isinstance(target.neuron, Membrane) and len(network.into(target.name)) == 1 and not joined
+    )
+
+
+def _widths(quantised: Quantisation) -> Widths:
+    return Widths(quantised.weight_bits, quantised.membrane_bits)
 
 
 def _is_maximum(twin: nn.Module, projection: Projection) -> bool:

@@ -22,6 +22,8 @@ UNITS = DECAY_UNITS
 class IntegerNeuron(MultiStateNeuron):
     """A neuron whose states are int64, in units of ``scale``; currents come in as float64.
 
+    Currents beyond the width are brought back to its end where they stand, in the input itself.
+
     Shape
     -----
     in:  (T, ...), or a VoxelTensor with features (N, C) or (T, N, C), whole multiples of ``scale``
@@ -51,13 +53,15 @@ class IntegerNeuron(MultiStateNeuron):
 
     def run(self, x: Tensor, state: State | None) -> tuple[Tensor, State | None]:
         """x (T, ...), states or None for rest -> outputs, and the last states."""
+        # In place: a shortcut that reads this current after us reads what the width holds of it.
+        x = x.double().clamp_(-self.largest * self.scale, self.largest * self.scale)
         now: State = self.init_state(x.new_zeros(x.shape[1:])) if state is None else state
         now = tuple(part.long() for part in now)
         outputs = []
         for current in self.units(x):
-            y, now = self.advance(self.held(current), now)
+            y, now = self.advance(current, now)
             outputs.append(y.double())
-        return torch.stack(outputs) if outputs else x.double(), now
+        return torch.stack(outputs) if outputs else x, now
 
     def advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """One step on int64: outputs, and the state after it."""
@@ -65,7 +69,7 @@ class IntegerNeuron(MultiStateNeuron):
 
     def units(self, x: Tensor) -> Tensor:
         """Currents as whole numbers."""
-        counts = x.double() / self.scale
+        counts = x / self.scale
         whole = counts.round()
         if not torch.equal(counts, whole):
             raise StateError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from neurospike.errors import ArgumentError
 from neurospike.hw.network import Network, Projection
-from neurospike.hw.neuron_models import Source, fires
+from neurospike.hw.neuron_models import fires
 from neurospike.hw.quantising.rounding import half_up, to_grid
 from neurospike.nn import (
     DelayLinear,
@@ -174,24 +175,36 @@ class OnGrid:
         return _mapped(inputs[0], lambda x: to_grid(x, self.scale) * self.scale), *inputs[1:]
 
 
-class Requantised:
-    """Forward hook: sums of products rounded half up to the target's unit."""
+class Held:
+    """Forward pre-hook: membranes that are sent themselves, brought back into their width."""
 
-    def __init__(self, scale: float) -> None:
-        self.scale = scale
+    def __init__(self, largest: float) -> None:
+        self.largest = largest
+
+    def __call__(self, _layer: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Clip the first argument."""
+        return _mapped(inputs[0], lambda x: x.clip(-self.largest, self.largest)), *inputs[1:]
+
+
+class Requantised:
+    """Forward hook: sums of products rounded half up to the target's unit.
+
+    ``largest`` is the end of the width where nobody behind the layer looks after it.
+    """
+
+    def __init__(self, scale: float, largest: float = math.inf) -> None:
+        self.scale, self.largest = scale, largest
 
     def __call__(self, _layer: nn.Module, _inputs: Any, output: Any) -> Any:
         """Round the output."""
-        return _mapped(output, lambda y: half_up(y / self.scale) * self.scale)
+        return _mapped(output, self._rounded)
+
+    def _rounded(self, y: Array) -> Array:
+        rounded: Array = half_up(y / self.scale) * self.scale
+        return rounded.clip(-self.largest, self.largest)
 
 
 def _mapped(x: Any, rule: Any) -> Any:
     if isinstance(x, VoxelTensor):
         return x.replace(_mapped(x.features, rule))
     return torch.from_numpy(np.asarray(rule(x.detach().numpy()), np.float64))
-
-
-def sends_real_inputs(network: Network, projection: Projection) -> bool:
-    """Whether a projection meets numbers from outside that no neuron made."""
-    source = network.population(projection.source).neuron
-    return isinstance(source, Source) and source.real
