@@ -128,7 +128,9 @@ def ilif(  # type: ignore[no-untyped-def]
     x, first, h, beta, unit, max_spikes, largest, out, active, saturated, forced, deciding
 ):
     """u = beta * h + x; s = round(clip(u / unit, 0, D)), halves up; h = u - s * unit."""
-    channels = beta.size
+    channels, bits = beta.size, 0
+    while (1 << bits) < unit:
+        bits += 1
     for i in range(x.shape[0]):
         spikes = out[first + i]
         mark_nonzero(h, active[first + i])
@@ -139,7 +141,7 @@ def ilif(  # type: ignore[no-untyped-def]
         if largest:
             saturated[first + i] += clip(h, largest)
         for n in range(h.size):
-            spikes[n] = level(h[n], unit, max_spikes)
+            spikes[n] = level(h[n], unit, bits, max_spikes)
         if forced.shape[0]:
             deciding[i] = h
             spikes = forced[first + i]
@@ -147,17 +149,16 @@ def ilif(  # type: ignore[no-untyped-def]
             h[n] -= spikes[n] * unit
 
 
-def level(u: Any, unit: Any, max_spikes: Any) -> Any:
-    """The integer spike of a membrane."""
+def level(u: Any, unit: Any, bits: int, max_spikes: Any) -> Any:
+    """The integer spike of a membrane; of integers the unit is 1 << bits."""
     raise NotImplementedError
 
 
 @overload(level)
-def _level(u, unit, max_spikes):  # type: ignore[no-untyped-def]
+def _level(u, unit, bits, max_spikes):  # type: ignore[no-untyped-def]
     if isinstance(u, types.Float):
-        return lambda u, unit, max_spikes: np.floor(min(max(u / unit, 0.0), max_spikes) + 0.5)
-    # unit is a power of two, but a division by it is exact for negative sums too: it floors
-    return lambda u, unit, max_spikes: min(max((u + unit // 2) // unit, 0), max_spikes)
+        return lambda u, unit, bits, max_spikes: np.floor(min(max(u / unit, 0.0), max_spikes) + 0.5)
+    return lambda u, unit, bits, max_spikes: min(max((u + (unit >> 1)) >> bits, 0), max_spikes)
 
 
 @njit(**JIT)

@@ -57,7 +57,8 @@ def stepper(population: Population, neurons: int, dtype: Any, largest: int) -> S
     Raises
     ------
     ArgumentError
-        An adaptive neuron in a network of integers, or a neuron that is none of the models.
+        An adaptive neuron, or an ILIF whose unit is no power of two, in a network of integers; a
+        neuron that is none of the models.
     """
     neuron = population.neuron
     if isinstance(neuron, Membrane):
@@ -150,6 +151,10 @@ def _lif(neuron: LIFModel, cells: _Cells) -> Step:
 def _ilif(neuron: ILIFModel, cells: _Cells) -> Step:
     from neurospike.hw.emulation import neuron_kernels
 
+    if cells.largest and neuron.unit & (neuron.unit - 1):
+        raise ArgumentError(
+            f"ILIFModel.unit: must be a power of two in a quantised network; got {neuron.unit}."
+        )
     h, beta = cells.zeros(), cells.each(neuron.beta)
     rule = (cells.one(neuron.unit), cells.one(neuron.max_spikes), cells.largest)
 

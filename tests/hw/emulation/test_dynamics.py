@@ -154,6 +154,23 @@ def test_bad_networks_are_refused() -> None:
             dynamics.run(changed, values, **where, steps=2)
 
 
+@pytest.mark.parametrize(
+    ("neuron", "message"),
+    [
+        (FLOAT_NEURONS["adlif"], r"adaptive neurons have no integer arithmetic; got first"),
+        (ILIFModel(4, 1024, 12), r"unit: must be a power of two in a quantised network; got 12"),
+        (None, r"must be one of hw.neuron_models; got None in first"),
+    ],
+)
+def test_neurons_without_integers_are_refused(neuron, message) -> None:
+    network = chain(INTEGER_NEURONS["lif"], integer=True)
+    first = replace(network.population("first"), neuron=neuron)
+    populations = tuple(first if p.name == "first" else p for p in network.populations)
+    changed = replace(network, populations=populations)
+    with pytest.raises(ArgumentError, match=message):
+        dynamics.run(changed, chain_inputs(network, 2), **geometry(network), steps=2)
+
+
 def peak_bytes(network: Network, values: dict[str, Any]) -> int:
     where = geometry(network)
     dynamics.run(network, values, **where, steps=5)
