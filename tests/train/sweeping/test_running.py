@@ -169,7 +169,11 @@ def test_intervals_of_shares_and_means() -> None:
     assert high == pytest.approx(0.2775, abs=1e-4)
     assert wilson(0, 0) == (0.0, 1.0)
     assert half_width([1.0]) == 0
-    assert half_width([1.0, 3.0]) == pytest.approx(1.96, abs=1e-3)
+    # Quantiles of Student's t as tables print them; the standard error is 1 in each.
+    for count, quantile in ((2, 12.706), (3, 4.303), (6, 2.571), (11, 2.228), (101, 1.984)):
+        spread = ((count - 1) / 2) ** 0.5 * count**0.5
+        values = [spread, -spread] + [0.0] * (count - 2)
+        assert half_width(values) == pytest.approx(quantile, rel=2e-3)
 
 
 def test_pages_hold_every_point_and_every_reason(tmp_path: Path) -> None:
