@@ -41,12 +41,14 @@ class LIFModel:
 class ILIFModel:
     """u = beta * h + x; s = floor(clip(u / unit, 0, D) + 0.5); h = u - s * unit. ``nn.ILIF``.
 
-    ``unit`` is the membrane of one spike: 1, or in a quantised network a power of two.
+    ``unit`` is the membrane of one spike: 1, or in a quantised network a power of two. A ``relay``
+    passes on what another population sent; its ``max_spikes`` is a bound and no depth of a step.
     """
 
     max_spikes: int
     beta: Parameter = 0.25
     unit: int = 1
+    relay: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -208,9 +208,10 @@ def _layer(
 
 def _depth(neuron: NeuronModel, values: Arrays) -> int:
     """The most that it sends in a step."""
-    if isinstance(neuron, ILIFModel):
+    relay = isinstance(neuron, ILIFModel) and neuron.relay
+    if isinstance(neuron, ILIFModel) and not relay:
         return neuron.max_spikes
-    if isinstance(neuron, Source) and not neuron.real:
+    if relay or (isinstance(neuron, Source) and not neuron.real):
         return max(int(max((np.abs(one).max(initial=0) for one in values), default=1)), 1)
     return 1
 

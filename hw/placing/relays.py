@@ -93,7 +93,7 @@ def _relays(
         name = f"{source.name}.relay{len(chain) + 1}"
         chain.append(
             Population(
-                name, source.space, ILIFModel(_most_spikes(source), beta=0),
+                name, source.space, ILIFModel(_most_spikes(source), beta=0, relay=True),
                 extra_steps=target.extra_steps,
             )
         )  # fmt: skip

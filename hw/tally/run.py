@@ -39,13 +39,14 @@ class Run:
 def is_graded(run: Run, population: Population, values: NDArray[Any]) -> bool:
     """Whether its spikes carry their values in one packet each, which multiplies weights.
 
-    In "graded" mode: of neurons that can send more than one, and of a source that does.
+    In "graded" mode: of neurons that can send more than one, and of a source or a relay that does.
     """
     if run.mode != "graded":
         return False
-    if isinstance(population.neuron, ILIFModel):
-        return population.neuron.max_spikes > 1
-    return isinstance(population.neuron, Source) and bool(np.any(np.abs(values) > 1))
+    neuron = population.neuron
+    if isinstance(neuron, ILIFModel) and not neuron.relay:
+        return neuron.max_spikes > 1
+    return isinstance(neuron, (Source, ILIFModel)) and bool(np.any(np.abs(values) > 1))
 
 
 def whole(values: NDArray[Any]) -> NDArray[np.int32]:

@@ -56,7 +56,11 @@ def depth_of(network: Network, mode: str = "unary") -> int:
     """
     if mode == "graded":
         return 1
-    most = [p.neuron.max_spikes for p in network.populations if isinstance(p.neuron, ILIFModel)]
+    most = [
+        p.neuron.max_spikes
+        for p in network.populations
+        if isinstance(p.neuron, ILIFModel) and not p.neuron.relay
+    ]
     return max(most, default=1)
 
 

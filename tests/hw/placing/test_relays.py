@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neurospike.errors import ArgumentError, ChipLimitError
-from neurospike.hw import emulate, load_chip, place, relay_delays
+from neurospike.hw import contest, emulate, load_chip, place, quantise, relay_delays
 from neurospike.hw.network import Network, Population, Projection, Space
 from neurospike.hw.neuron_models import ILIFModel, LIFModel, Source
 from neurospike.hw.wiring import Taps
@@ -53,6 +53,29 @@ def test_relays_change_no_spike(limit, neuron, extra):
     if limit < 8:
         with pytest.raises(ChipLimitError, match="relay_delays"):
             place(network, chip)
+
+
+@pytest.mark.parametrize("neuron", [None, ILIFModel(max_spikes=3, beta=0.25)])
+def test_relays_add_no_rows_and_change_no_kind_of_event(neuron):
+    network = net(8, neuron=neuron)
+    relayed = relay_delays(network, shrunk(max_delay=3))
+    x = (np.random.default_rng(1).random((20, 1, 5)) < 0.4).astype(float)
+    for mode in ("unary", "graded"):
+        before, after = emulate(network, x, mode=mode), emulate(relayed, x, mode=mode)
+        assert (before.rows, before.depth) == (after.rows, after.depth)
+        # The first layer and its relays pass on ones, which multiply nothing.
+        assert (
+            sum(
+                int(after.projections[p.name]["graded_synops"].sum())
+                for p in relayed.projections
+                if p.name.startswith(("fc", "in"))
+            )
+            == 0
+        )
+    assert contest(emulate(relayed, x)).density < 1
+    whole = quantise(network, (8, 24))
+    split = emulate(relay_delays(whole, shrunk(max_delay=3)), x)
+    assert np.array_equal(emulate(whole, x).spikes["o"], split.spikes["o"])
 
 
 def test_what_cannot_be_relayed():
