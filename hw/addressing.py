@@ -10,9 +10,10 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from neurospike.errors import ArgumentError
@@ -24,7 +25,7 @@ _KEY_LIMIT = 2**62
 
 
 def targets(
-    coords: Tensor,
+    coords: Tensor | NDArray[Any],
     spatial_shape: Sequence[int],
     kernel_size: Edges,
     *,
@@ -40,7 +41,7 @@ def targets(
     Parameters
     ----------
     coords
-        Integers (N, 1 + axes), rows (batch, then one or more axes). In "vanilla" mode a row may
+        Integers (N, 1 + axes), a tensor or an array, rows (batch, then one or more axes). In "vanilla" mode a row may
         appear again: another event at one site. In "submanifold" mode the rows are the occupied
         set.
     spatial_shape
@@ -74,6 +75,7 @@ def targets(
     >>> int(targets(line, (8, 8, 8), 3, mode="vanilla").sum())
     81
     """
+    coords = torch.as_tensor(coords)
     window = _window("targets", coords, spatial_shape, kernel_size, mode, stride, padding, dilation)
     sites = coords.long()
     if mode == "submanifold":
@@ -85,7 +87,7 @@ def targets(
 
 
 def output_sites(
-    coords: Tensor,
+    coords: Tensor | NDArray[Any],
     spatial_shape: Sequence[int],
     kernel_size: Edges,
     *,
@@ -125,6 +127,7 @@ def output_sites(
     45
     """
     owner = "output_sites"
+    coords = torch.as_tensor(coords)
     window = _window(owner, coords, spatial_shape, kernel_size, mode, stride, padding, dilation)
     sites = _unique_rows(coords.long())
     if mode == "submanifold":
