@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import html
-import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from neurospike.errors import ArgumentError, MissingExtraError
 from neurospike.files import write_atomically
 from neurospike.viz import _chip_figures as figures
+from neurospike.viz import _chip_maps as maps
+from neurospike.viz._chip_body import Body
 from neurospike.viz._chip_style import CSS, SCRIPT
 from neurospike.viz._tables import Rows, facts, table
 from neurospike.viz._units import amount, fitting
@@ -78,7 +78,7 @@ def chip_html(page: Part) -> str:
     if not page.get("chips"):
         raise ArgumentError("chip_page.page: must hold one chip or more under 'chips'; got none.")
     library = _plotly()
-    body = _Body()
+    body = Body()
     _overview(body, page)
     for name, section in _SECTIONS.items():
         section(body, name, page)
@@ -95,67 +95,7 @@ def chip_html(page: Part) -> str:
     )
 
 
-@dataclass
-class _Body:
-    """Tabs, what they show, and the figures that are drawn when they are first shown."""
-
-    parts: dict[str, list[str]] = field(default_factory=dict)
-    drawings: dict[str, Any] = field(default_factory=dict)
-
-    def add(self, tab: str, content: str, *, heading: str = "", chip: str | None = None) -> None:
-        """Add a piece to a tab; with a chip it is shown for that chip alone."""
-        shown = "" if chip is None else f' data-chip="{html.escape(chip)}"'
-        head = f"<h2>{html.escape(heading)}</h2>" if heading else ""
-        self.parts.setdefault(tab, []).append(f"<section{shown}>{head}\n{content}</section>")
-
-    def figure(self, spec: Any, caption: str = "") -> str:
-        """Keep a figure for the script, and give its place in the page."""
-        name = f"figure-{len(self.drawings)}"
-        self.drawings[name] = spec
-        text = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
-        height = int(spec["layout"]["height"])
-        return (
-            f'<figure><div class="plot" id="{name}" style="min-height:{height}px"></div>'
-            f"{text}</figure>"
-        )
-
-    def tabs(self) -> str:
-        """The row of tabs."""
-        buttons = "".join(
-            f'<button role="tab" id="tab-{_slug(name)}" aria-controls="{_slug(name)}" '
-            f'aria-selected="{"true" if index == 0 else "false"}">{html.escape(name)}</button>'
-            for index, name in enumerate(self.parts)
-        )
-        return f'<nav role="tablist">{buttons}</nav>'
-
-    def chips(self, chips: Rows) -> str:
-        """Buttons that choose a chip, where there is a choice."""
-        fit = [chip for chip in chips if not chip.get("refused")]
-        buttons = "".join(
-            f'<button data-choose="{html.escape(str(chip["name"]))}" '
-            f'aria-pressed="{"true" if index == 0 else "false"}">'
-            f"{html.escape(str(chip['name']))}</button>"
-            for index, chip in enumerate(fit)
-        )
-        hidden = " hidden" if len(fit) < 2 else ""
-        return f'<nav id="chips"{hidden}><span>chip</span>{buttons}</nav>'
-
-    def panels(self) -> str:
-        """What the tabs show."""
-        return "\n".join(
-            f'<div role="tabpanel" id="{_slug(name)}" aria-labelledby="tab-{_slug(name)}"'
-            f"{'' if index == 0 else ' hidden'}>\n" + "\n".join(parts) + "\n</div>"
-            for index, (name, parts) in enumerate(self.parts.items())
-        )
-
-    def specs(self) -> str:
-        """The figures as data; "<" is escaped so that no text can end the element."""
-        data = json.dumps(self.drawings, allow_nan=False, separators=(",", ":"))
-        safe = data.replace("<", "\\u003c")
-        return f'<script type="application/json" id="figures">{safe}</script>'
-
-
-def _overview(body: _Body, page: Part) -> None:
+def _overview(body: Body, page: Part) -> None:
     tab = "Overview"
     body.add(tab, facts(page.get("facts", {})), heading="What ran")
     rows = [_summary(chip) for chip in page["chips"]]
@@ -191,7 +131,7 @@ def _summary(chip: Part) -> dict[str, Any]:
     return row
 
 
-def _energy(body: _Body, tab: str, page: Part) -> None:
+def _energy(body: Body, tab: str, page: Part) -> None:
     for chip in _fitting(page):
         name = str(chip["name"])
         if chip["rows"]:
@@ -220,7 +160,7 @@ def _energy_row(row: Part) -> dict[str, Any]:
     }
 
 
-def _addressing(body: _Body, tab: str, page: Part) -> None:
+def _addressing(body: Body, tab: str, page: Part) -> None:
     part = page.get("addressing") or {}
     if part.get("layers"):
         _targets(body, tab, part["layers"])
@@ -234,7 +174,7 @@ def _addressing(body: _Body, tab: str, page: Part) -> None:
             body.add(tab, table(part[key]), heading=heading)
 
 
-def _targets(body: _Body, tab: str, layers: Rows) -> None:
+def _targets(body: Body, tab: str, layers: Rows) -> None:
     columns = {
         "vanilla": "vanilla: taps inside the grid",
         "submanifold": "submanifold: taps with a target",
@@ -245,24 +185,24 @@ def _targets(body: _Body, tab: str, layers: Rows) -> None:
     body.add(tab, table(layers), heading="By layer")
 
 
-def _cores(body: _Body, tab: str, page: Part) -> None:
+def _cores(body: Body, tab: str, page: Part) -> None:
     for chip in _fitting(page):
         placement = chip.get("placement")
         if placement:
             content = facts(placement["facts"]) + body.figure(
-                figures.core_figure(placement), "Choose above the map what colours it."
+                maps.core_figure(placement), "Choose above the map what colours it."
             )
             heading = f"Cores: {chip['title']}"
             body.add(tab, content, heading=heading, chip=str(chip["name"]))
 
 
-def _spikes(body: _Body, tab: str, page: Part) -> None:
+def _spikes(body: Body, tab: str, page: Part) -> None:
     if page.get("spikes"):
-        content = body.figure(figures.raster_figure(page["spikes"]))
+        content = body.figure(maps.raster_figure(page["spikes"]))
         body.add(tab, content, heading="Events of the first sample")
 
 
-def _latency(body: _Body, tab: str, page: Part) -> None:
+def _latency(body: Body, tab: str, page: Part) -> None:
     for chip in _fitting(page):
         if chip.get("time"):
             label = str(chip.get("time_label", "time"))
@@ -271,12 +211,12 @@ def _latency(body: _Body, tab: str, page: Part) -> None:
             body.add(tab, content, heading=heading, chip=str(chip["name"]))
 
 
-def _accuracy(body: _Body, tab: str, page: Part) -> None:
+def _accuracy(body: Body, tab: str, page: Part) -> None:
     if page.get("accuracy"):
         body.add(tab, table(page["accuracy"]), heading="Accuracy before and after quantisation")
 
 
-def _opponents(body: _Body, tab: str, page: Part) -> None:
+def _opponents(body: Body, tab: str, page: Part) -> None:
     rows = page.get("opponents")
     if rows:
         shown = [
@@ -290,7 +230,7 @@ def _opponents(body: _Body, tab: str, page: Part) -> None:
         body.add(tab, f"{table(shown)}\n<ul>{notes}</ul>", heading=heading)
 
 
-def _sources(body: _Body, tab: str, page: Part) -> None:
+def _sources(body: Body, tab: str, page: Part) -> None:
     for chip in page["chips"]:
         if chip.get("sources"):
             refused = chip.get("refused")
@@ -327,10 +267,6 @@ def _interval(found: Part | None, base: str) -> str:
         return amount(middle, base)
     factor, unit = fitting(middle, base)
     return f"{middle / factor:.3g} {unit} ({low / factor:.3g} to {high / factor:.3g})"
-
-
-def _slug(name: str) -> str:
-    return name.lower().replace(" ", "-")
 
 
 def _plotly() -> str:
