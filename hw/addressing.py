@@ -41,9 +41,9 @@ def targets(
     Parameters
     ----------
     coords
-        Integers (N, 1 + axes), a tensor or an array, rows (batch, then one or more axes). In "vanilla" mode a row may
-        appear again: another event at one site. In "submanifold" mode the rows are the occupied
-        set.
+        Integers (N, 1 + axes), a tensor or an array, rows (batch, then one or more axes). In
+        "vanilla" mode a row may appear again: another event at one site. In "submanifold" mode the
+        rows are the occupied set.
     spatial_shape
         Edges of the input grid, one an axis, in sites.
     kernel_size, stride, padding, dilation

@@ -107,9 +107,9 @@ def test_submanifold_equals_a_loop_over_pairs(cloud, data) -> None:
 
 
 def test_arrays_are_taken_too() -> None:
-    for wanted, given in ((targets, LINE), (output_sites, LINE)):
-        found = wanted(given.int().numpy(), (8, 8, 8), 3)
-        assert torch.equal(found.long(), wanted(given, (8, 8, 8), 3))
+    for function in (targets, output_sites):
+        found = function(LINE.int().numpy(), (8, 8, 8), 3)
+        assert torch.equal(found.long(), function(LINE, (8, 8, 8), 3))
 
 
 @pytest.mark.parametrize(
