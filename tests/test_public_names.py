@@ -45,7 +45,7 @@ NAMES = {
         "rate",
         "save_svc",
     ],
-    "neurospike.interop": ["from_dcls"],
+    "neurospike.interop": ["from_dcls", "from_spikingjelly"],
     "neurospike.models": [
         "create",
         "delay_net",
