@@ -152,9 +152,10 @@ def _workers(network: Network, given: list[Sample]) -> int:
     neurons = sum(site_count(p.space, sets) * p.space.channels for p in network.populations)
     if neurons * steps < _LARGE:
         return 1
-    import numba
+    from numba import config  # asking numba itself would start its pool
 
-    return min(len(given), int(numba.get_num_threads()))
+    threads: int = vars(config)["NUMBA_NUM_THREADS"]
+    return min(len(given), threads)
 
 
 def _one(network: Network, options: _Options, index: int, sample: Sample) -> _Part:

@@ -236,7 +236,7 @@ def test_samples_side_by_side_are_the_same(monkeypatch) -> None:
     network, x = grid_network(ILIFModel(4)), spikes_of((5, 6, 2, 4, 5))
     alone = emulate(network, x)
     monkeypatch.setattr("neurospike.hw.emulation.emulating._LARGE", 1)
-    monkeypatch.setattr("numba.get_num_threads", lambda: 3)
+    monkeypatch.setattr("numba.config.NUMBA_NUM_THREADS", 3)
     together = emulate(network, x)
     for name in alone.spikes:
         np.testing.assert_array_equal(together.spikes[name], alone.spikes[name])
