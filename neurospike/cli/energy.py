@@ -162,7 +162,8 @@ def _on_chips(
 ) -> bool:
     from neurospike.cli.energy_tables import page_of, print_tables, progress
     from neurospike.files import write_atomically
-    from neurospike.train.chip_energy import Options, energy_on_chips
+    from neurospike.train.chip_energy import energy_on_chips
+    from neurospike.train.chip_samples import Options
     from neurospike.viz import chip_page
 
     with progress() as tick:

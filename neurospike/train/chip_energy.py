@@ -2,83 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
-
-import torch
+from typing import Any
 
 from neurospike import hw
 from neurospike.errors import ArgumentError, ChipLimitError
 from neurospike.hw.contests import mean_contest
-from neurospike.hw.network import Network
-from neurospike.hw.opponents import contest
-from neurospike.hw.placement import Placement
 from neurospike.hw.report_mean import mean_report
 from neurospike.hw.report_page import OnChip
-from neurospike.hw.trace import Trace
 from neurospike.hw.verification import Verification
 from neurospike.hw.verifying import verify
+from neurospike.train.chip_samples import (
+    OPPONENTS,
+    Answer,
+    Options,
+    Question,
+    answer_with_traces,
+    answer_without_traces,
+    ask,
+)
 from neurospike.train.samples import build_source
 from neurospike.train.sweeping.fronts import half_width, wilson
-from neurospike.train.sweeping.measuring import predicted
 from neurospike.train.sweeping.opening import Opened, open_checkpoint, read_subject
 from neurospike.train.sweeping.running import load_chips
-from neurospike.train.sweeping.subject import Subject
 from neurospike.train.sweeping.workers import Failure, cores, run_here, run_locally
-from neurospike.train.tasks import build_task, class_scores
-
-OPPONENTS = ("ann-twin", "quantised-twin")
-
-
-@dataclass(frozen=True)
-class Options:
-    """How samples are run.
-
-    Attributes
-    ----------
-    quantise
-        Whether networks are integers of each chip's widths, or stay in real numbers.
-    mode, gate, generator
-        As in ``hw.emulate``.
-    style
-        As in ``hw.place``.
-    against
-        Opponents, of ``OPPONENTS``.
-    """
-
-    quantise: bool = False
-    mode: Literal["unary", "graded"] = "unary"
-    gate: Literal["voxel", "spike"] = "voxel"
-    generator: str = "bitmap"
-    style: Literal["compact", "static"] = "compact"
-    against: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class _Question:
-    """What all samples share; sent once to each process."""
-
-    subject: Subject
-    options: Options
-    networks: dict[str, Network]
-    placements: dict[str, Placement]
-    refused: dict[str, str]
-    plain: Network
-
-
-@dataclass(frozen=True, eq=False)
-class _Answer:
-    """One sample: chip -> report or refusal, whether classes were right, and the contest."""
-
-    reports: dict[str, hw.Report] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)
-    right: dict[str, bool] = field(default_factory=dict)
-    saturations: dict[str, int] = field(default_factory=dict)
-    traces: dict[str, Trace] = field(default_factory=dict)
-    model_right: bool = False
-    contest: hw.Contest | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,10 +156,10 @@ def energy_on_chips(
     loaded = load_chips(chips)
     opened = open_on(checkpoint, root, dataset)
     subject = read_subject(opened, loaded, samples=samples, steps=0, convention=convention)
-    question = _question(subject, options)
+    question = ask(subject, options)
     count = len(subject.inputs)
     tick = tick or (lambda _known, _all: None)
-    answers = {0: _answer(question, 0)}
+    answers = {0: answer_with_traces(question, 0)}
     tick(1, count)
     if not answers[0].reports:
         raise ChipLimitError(" ".join(answers[0].refused.values()))
@@ -280,75 +229,13 @@ def open_on(checkpoint: str | Path, root: str | Path | None, dataset: str | None
     return replace(opened, source=source, recipe=recipe)
 
 
-def _question(subject: Subject, options: Options) -> _Question:
-    """Lower once, and quantise for each chip; place once where sites are no voxels."""
-    plain = hw.lower(subject.model, subject.inputs[0])
-    networks: dict[str, Network] = {}
-    placements: dict[str, Placement] = {}
-    refused: dict[str, str] = {}
-    for name, chip in subject.chips.items():
-        networks[name] = hw.quantise(plain, chip) if options.quantise else plain
-        if plain.levels:
-            continue
-        try:
-            placements[name] = hw.place(networks[name], chip)
-        except ChipLimitError as error:
-            refused[name] = " ".join(str(error).split())
-    return _Question(subject, options, networks, placements, refused, plain)
-
-
-def _without_traces(question: _Question, place: int) -> _Answer:
-    """One sample; traces are large, and shown of the first alone."""
-    return replace(_answer(question, place), traces={})
-
-
-def _answer(question: _Question, place: int) -> _Answer:
-    """One sample on every chip that has not refused the network yet."""
-    subject, options = question.subject, question.options
-    x, label = subject.inputs[place], subject.labels[place]
-    right = _model_class(subject, x) == label
-    answer = _Answer(refused=dict(question.refused), model_right=right)
-    for name, chip in subject.chips.items():
-        if name in answer.refused:
-            continue
-        network = question.networks[name]
-        try:
-            placement = question.placements.get(name)
-            if placement is None:
-                placement = hw.place(network, chip, x, style=options.style)
-        except ChipLimitError as error:
-            answer.refused[name] = " ".join(str(error).split())
-            continue
-        trace = hw.emulate(
-            network, x, placement, options.gate, mode=options.mode, generator=options.generator
-        )
-        answer.reports[name] = hw.price(trace, chip, subject.convention)
-        answer.right[name] = predicted(subject, trace) == label
-        answer.saturations[name] = trace.total("saturations")
-        answer.traces[name] = trace
-    if not options.against:
-        return answer
-    return replace(answer, contest=_contest(question, x, answer.traces))
-
-
-def _contest(question: _Question, x: Any, traces: Mapping[str, Trace]) -> hw.Contest:
-    """The network beside its opponents, whatever the chip: the first trace that there is."""
-    subject, options = question.subject, question.options
-    trace = next(iter(traces.values()), None)
-    if trace is None:
-        trace = hw.emulate(question.plain, x, None, options.gate)
-    twin = subject.model if "ann-twin" in options.against else None
-    counting = build_task(subject.recipe).counting
-    return contest(trace, x, model=twin, counting=counting)
-
-
-def _rest(question: _Question, count: int, workers: int) -> Any:
+def _rest(question: Question, count: int, workers: int) -> Any:
     places = list(range(1, count))
     crew = min(workers, cores(), len(places))
     run = (
-        run_locally(_without_traces, question, places, workers=crew)
+        run_locally(answer_without_traces, question, places, workers=crew)
         if crew > 1
-        else run_here(_without_traces, question, places)
+        else run_here(answer_without_traces, question, places)
     )
     for place, result in run:
         if isinstance(result, Failure):
@@ -356,7 +243,7 @@ def _rest(question: _Question, count: int, workers: int) -> Any:
         yield place, result
 
 
-def _on_chip(chip: hw.Chip, answers: Sequence[_Answer]) -> OnChip:
+def _on_chip(chip: hw.Chip, answers: Sequence[Answer]) -> OnChip:
     for answer in answers:
         if chip.name in answer.refused:
             return OnChip(chip, refused=answer.refused[chip.name])
@@ -365,7 +252,7 @@ def _on_chip(chip: hw.Chip, answers: Sequence[_Answer]) -> OnChip:
 
 
 def _accuracy(
-    chips: Sequence[OnChip], answers: Sequence[_Answer], options: Options
+    chips: Sequence[OnChip], answers: Sequence[Answer], options: Options
 ) -> list[dict[str, Any]]:
     rows = [_share("torch, real numbers", [answer.model_right for answer in answers], 0)]
     for one in chips:
@@ -395,12 +282,7 @@ def _share(name: str, right: Sequence[bool], saturations: int) -> dict[str, Any]
     }
 
 
-def _model_class(subject: Subject, x: Any) -> int:
-    with torch.inference_mode():
-        return int(class_scores(subject.recipe, subject.model.eval()(x)).argmax(-1).reshape(-1)[0])
-
-
-def _verification(question: _Question, found: Sequence[OnChip]) -> Verification:
+def _verification(question: Question, found: Sequence[OnChip]) -> Verification:
     """In the widths of the first chip that fits."""
     chip = next(one.chip for one in found if one.report is not None)
     inputs = list(question.subject.inputs)
