@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -12,6 +13,8 @@ from neurospike.train.sweeping.workers import Failure, attempt
 C = TypeVar("C")
 J = TypeVar("J")
 R = TypeVar("R")
+
+_PATIENCE_S = 10.0
 
 
 def run_on_ray(
@@ -27,7 +30,8 @@ def run_on_ray(
     address
         "local" starts a Ray of this machine alone, and stops it at the end; "auto" or
         "host:port" joins the cluster that this machine is part of; "ray://host:10001" is its
-        client port, for a machine outside it.
+        client port, for a machine outside it. A cluster that asks for a token finds it where Ray
+        does, in RAY_AUTH_TOKEN.
 
     Raises
     ------
@@ -81,10 +85,18 @@ def _connect(ray: Any, address: str) -> None:
     if address == "local":
         options |= {"include_dashboard": False, "object_store_memory": 256 * 2**20}
     try:
+        _knock(address)
         ray.init(address=address, **options)
-    except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise BackendUnavailableError(
             f"--ray: no cluster answers at {address} ({reason}). Start one with `ray start --head`,"
-            " or give 'local'."
+            " set RAY_AUTH_MODE and RAY_AUTH_TOKEN as it has them, or give 'local'."
         ) from error
+
+
+def _knock(address: str) -> None:
+    """Try the port: Ray itself would wait minutes for a machine that is not there."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE_S).close()

@@ -3,6 +3,8 @@
 import importlib.util
 import json
 import os
+import secrets
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,8 @@ from typing import Any
 import pytest
 
 from neurospike.cli.main import main
+from neurospike.errors import BackendUnavailableError
+from neurospike.train.sweeping.cluster import run_on_ray
 
 from .checkpoints import clouds, tones
 
@@ -50,14 +54,19 @@ def test_a_sweep_is_measured_drawn_and_gone_on_with(
     # One more value, in one process: the other points stay as they are.
     assert main(command(checkpoint, out, "--threshold", "1,2,1.5", "--workers", "1")) == 0
     text = capsys.readouterr().out
-    assert text.count("loihi1_sanafe") == 3
+    assert text.count("\nloihi1_sanafe ") == 3
     assert "3 points of speck2f: does not fit: " in text
     after = {p.name: p.stat().st_mtime_ns for p in (out / "points").iterdir()}
     assert len(after) == 6
     assert before.items() <= after.items()
 
 
-@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is not installed")
+needs_ray = pytest.mark.skipif(
+    importlib.util.find_spec("ray") is None, reason="ray is not installed"
+)
+
+
+@needs_ray
 def test_ray_finds_what_this_machine_finds(checkpoint: Path, tmp_path: Path) -> None:
     # In a process of its own: Ray starts threads, signals and servers that tests would inherit.
     here, there = tmp_path / "here", tmp_path / "there"
@@ -66,7 +75,8 @@ def test_ray_finds_what_this_machine_finds(checkpoint: Path, tmp_path: Path) -> 
     call = [sys.executable, "-c", "from neurospike.cli.main import run; run()"]
     done = subprocess.run(
         [*call, *command(checkpoint, there, *thresholds, "--ray", "local", "--json")],
-        env={**os.environ, "RAY_TMPDIR": "/tmp"},
+        # A token of its own, or Ray leaves one in the user's home.
+        env={**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)},
         capture_output=True,
         text=True,
         timeout=240,
@@ -76,6 +86,18 @@ def test_ray_finds_what_this_machine_finds(checkpoint: Path, tmp_path: Path) -> 
     found = json.loads(done.stdout)
     expected = json.loads((here / "pareto.json").read_text())
     assert timeless(found["points"]) == timeless(expected["points"])
+
+
+@needs_ray
+def test_an_address_where_nobody_answers_is_one_line_at_once(tmp_path: Path) -> None:
+    # The port was free a moment ago, and this process holds it without listening.
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{held.getsockname()[1]}"
+        with pytest.raises(
+            BackendUnavailableError, match=f"--ray: no cluster answers at {address}"
+        ):
+            next(run_on_ray(max, 0, [1], address=address))
 
 
 BAD = {
