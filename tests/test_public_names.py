@@ -69,6 +69,7 @@ NAMES = {
         "list_chips",
         "load_chip",
         "lower",
+        "lowers",
         "place",
         "price",
         "quantise",
@@ -129,6 +130,7 @@ SIGNATURES = {
     "neurospike.nn.UnarySpikes": "max_spikes",
     "neurospike.nn.DelayLinear": "in_features out_features max_delay taps per spread tail * sigma",
     "neurospike.encoders.Cochlea": "channels sample_rate seed",
+    "neurospike.hw.lower": "model example * inputs_are_spikes layout",
     "neurospike.models.delay_net_loss": "membranes labels * label_smoothing",
     "neurospike.nn.SubmanifoldConv3d": "in_channels out_channels kernel_size * dilation bias",
     "neurospike.nn.SparseConv3d": "in_channels out_channels kernel_size * stride padding dilation "

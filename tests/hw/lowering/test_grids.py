@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from neurospike.errors import ArgumentError, UnloweredLayerError
-from neurospike.hw import lower, lowers
+from neurospike.hw import emulate, lower, lowers
 from neurospike.hw.neuron_models import LIFModel, Membrane, Source
 from neurospike.hw.wiring import Pooled, Transposed, Whole, Window
 from neurospike.nn import (
@@ -152,6 +152,24 @@ def test_a_small_image_network() -> None:
     assert wirings["4"] == Pooled((2, 2), Window((3, 3), (1, 1), (1, 1), (1, 1)))
     assert wirings["10"] == Pooled((2, 3), Whole())
     assert_equal(network, net, x)
+
+
+def test_the_emulator_gives_the_model_s_output_for_every_sample() -> None:
+    class Seen(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.neurons = nn.Conv2d(1, 3, 3, padding=1).double(), LIF(2.0, 0.3)
+            self.rest = lively(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(12, 5), LIF(2.0, 0.2))
+
+        def forward(self, x):
+            return self.rest(self.neurons(self.conv(x).expand(6, -1, -1, -1, -1))).mean(0)
+
+    model = Seen().eval()
+    x = torch.rand(3, 1, 5, 5, dtype=torch.float64)
+    trace = emulate(lower(model, x, layout="static"), x)
+    expected = model(x).detach().numpy()
+    np.testing.assert_allclose(np.stack(trace.output), expected, rtol=1e-12)
+    assert 0 < expected.mean() < 0.9
 
 
 def test_pooling_of_currents_and_pooling_that_overlaps() -> None:
