@@ -34,16 +34,17 @@ def single_samples(network: Network, inputs: Any) -> list[Any]:
     if network.layout == "voxels":
         if not isinstance(inputs, VoxelTensor):
             raise _misfit("a VoxelTensor", inputs)
-        return list(samples_of(inputs))
+        return samples_of(inputs if inputs.features.device.type == "cpu" else inputs.to("cpu"))
     if not isinstance(inputs, Tensor):
         raise _misfit("a tensor", inputs)
     axis = 1 if network.layout == "sequence" else 0
-    return [inputs.narrow(axis, at, 1) for at in range(inputs.shape[axis])]
+    x = inputs.detach().cpu()
+    return [x.narrow(axis, at, 1) for at in range(x.shape[axis])]
 
 
 def evaluated_copy(model: nn.Module) -> nn.Module:
-    """The model in evaluation mode, integer spikes as integers; the original is untouched."""
-    twin = copy.deepcopy(model).eval()
+    """On the CPU, in evaluation mode, integer spikes as integers; the original is untouched."""
+    twin = copy.deepcopy(model).cpu().eval()
     return spike_mode(twin, "integer")
 
 
@@ -62,15 +63,16 @@ def record(model: nn.Module, network: Network, sample: Any) -> tuple[dict[str, A
     """
     found: dict[str, Array] = {}
     handles = []
+    timeless = without_time(network)
     for population in network.populations:
         if isinstance(population.neuron, (Source, Membrane)):
             continue
         layer = neurons_at(model, population.name)
-        if not isinstance(layer, Stateful):
-            continue  # a maximum over windows: not time first, and no neuron of the model
+        if not isinstance(layer, Stateful) and not timeless:
+            continue  # a maximum over windows: it may not see time first, and is no neuron
 
         def keep(_layer: nn.Module, _x: Any, y: Any, name: str = population.name) -> None:
-            found[name] = by_site(y)
+            found[name] = by_site(y[None] if timeless else y)
 
         handles.append(layer.register_forward_hook(keep))
     try:
@@ -99,6 +101,11 @@ def neurons_at(model: nn.Module, name: str) -> nn.Module:
             "Lower this very model."
         ) from None
     return parent if isinstance(parent, RecurrentDelay) else layer
+
+
+def without_time(network: Network) -> bool:
+    """Whether the model's layers see (B, ...): one step, and no axis for it."""
+    return network.layout == "static" and network.steps == 1
 
 
 def by_site(y: Tensor | VoxelTensor) -> Array:

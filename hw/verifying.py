@@ -72,9 +72,10 @@ def verify(
     floats = _compare_floats(model, network, samples)
     try:
         whole = quantise(network, given)
+        twin = integer_twin(model, whole)
     except ArgumentError as refusal:
         return Verification(len(samples), floats, (), *given, refused=str(refusal))
-    integers, saturations = _compare_integers(model, whole, samples)
+    integers, saturations = _compare_integers(twin, whole, samples)
     return Verification(len(samples), floats, integers, *given, saturations=saturations)
 
 
@@ -94,9 +95,8 @@ def _compare_floats(model: nn.Module, network: Network, samples: list[Any]) -> t
 
 
 def _compare_integers(
-    model: nn.Module, network: Network, samples: list[Any]
+    twin: nn.Module, network: Network, samples: list[Any]
 ) -> tuple[tuple[Row, ...], int]:
-    twin = integer_twin(evaluated_copy(model), network)
     quantised = network.quantised
     scale = {} if quantised is None else quantised.scale
     rows, saturations = _Rows(), 0

@@ -88,11 +88,12 @@ def integer_twin(model: nn.Module, network: Network) -> nn.Module:
             "integer_twin.network: must be quantised; got one of real numbers. Give "
             "quantise(network, bits)."
         )
-    twin = copy.deepcopy(model).double().eval().requires_grad_(False)
+    twin = copy.deepcopy(model).cpu().double().eval().requires_grad_(False)
     spike_mode(twin, "integer")
+    timeless = network.layout == "static" and network.steps == 1  # neurons of the user's own
     for population in network.populations:
         if not isinstance(population.neuron, (Source, Membrane)):
-            _put_neuron(twin, population, quantised)
+            _put_neuron(twin, population, quantised, timeless=timeless)
     tape = Tape()
     for projection in network.projections:
         if not _is_maximum(twin, projection):
@@ -131,12 +132,15 @@ class SumPool(nn.Module):
         return x
 
 
-def _put_neuron(twin: nn.Module, population: Population, quantised: Quantisation) -> None:
+def _put_neuron(
+    twin: nn.Module, population: Population, quantised: Quantisation, *, timeless: bool
+) -> None:
     parent, name = home(twin, population.name)
     layer = getattr(parent, name)
     if isinstance(layer, MAXIMA):
         return  # the maximum of integers is what it was
-    if not isinstance(layer, Stateful) or layer.emits_spikes != fires(population.neuron):
+    kind = layer.emits_spikes if isinstance(layer, Stateful) else None
+    if kind is not fires(population.neuron) and not (kind is None and timeless):
         raise ArgumentError(
             f"integer_twin.model: must have neurons at {population.name}; got "
             f"{type(layer).__name__}. Lower this very model."

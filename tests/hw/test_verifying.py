@@ -9,8 +9,9 @@ from torch import nn
 from neurospike import models
 from neurospike import nn as snn
 from neurospike.errors import ArgumentError
-from neurospike.hw.lowering import lower
+from neurospike.hw.lowering import lower, lowers
 from neurospike.hw.network import Projection
+from neurospike.hw.neuron_models import LIFModel
 from neurospike.hw.predictions import predict_both
 from neurospike.hw.quantising import quantise
 from neurospike.hw.verifying import verify
@@ -152,12 +153,54 @@ def test_coarse_voxels_and_back():
 
 
 @pytest.mark.parametrize("steps", [1, 2])
-def test_membranes_before_a_head(steps):
+@pytest.mark.parametrize("bits", [(8, 24), (4, 6)])
+def test_membranes_before_a_head(steps, bits):
     torch.manual_seed(0)
     model = shake(Residual(steps))
     x = cloud(2, voxels=30, edge=5, batch=3)
-    found = verify(model, lower(model, x), x)
+    x = x.replace(x.features * (1 if bits == (8, 24) else 20))
+    found = verify(model, lower(model, x), x, bits=bits)
     assert found.passed, found.table()
+    assert found.integers[-1].population == "(output)"
+    assert (found.saturations > 0) == (bits == (4, 6))
+
+
+class Step(nn.Module):
+    """A neuron of the user's own, without time."""
+
+    def forward(self, x):
+        return (x >= 0.25).to(x.dtype)
+
+
+@lowers(Step)
+def step(call):
+    return call.fire(LIFModel(decay=0.0, threshold=0.25))
+
+
+def test_neurons_without_time():
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(1, 6, 3), nn.BatchNorm2d(6), Step(), nn.Flatten(), nn.Linear(96, 5), Step()
+    )
+    x = torch.rand(3, 1, 6, 6)
+    found = verify(shake(model), lower(model, x), x)
+    assert found.passed, found.table()
+    assert [row.population for row in found.integers] == ["2", "5", "(output)"]
+
+
+def test_synapses_that_no_layer_is_have_no_twin():
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cells = snn.LIF(2.0)
+
+        def forward(self, x):
+            return self.cells(2 * x)
+
+    x = torch.rand(7, 1, 4)
+    found = verify(Twice(), lower(Twice(), x), x)
+    assert found.floats_passed
+    assert "must have a layer at" in found.refused
 
 
 def small_net():
