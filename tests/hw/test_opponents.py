@@ -210,3 +210,19 @@ def test_the_mean_of_two_samples_is_their_contest() -> None:
         assert a.event_pj == pytest.approx(b.event_pj)
     with pytest.raises(ArgumentError, match="one or more, of the same opponents"):
         mean_contest([])
+
+
+def test_any_torch_module_may_enter() -> None:
+    image = torch.rand(1, 3, 8, 8)
+    cnn = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(144, 2)
+    )
+    vit = torch.nn.TransformerEncoderLayer(12, nhead=3, dim_feedforward=24, batch_first=True)
+    patches = torch.rand(1, 16, 12)
+    modules = {"CNN": (cnn, image), "ViT": (vit.eval(), patches)}
+    found = contest(hw.replay(network(), SPIKES), modules=modules)
+    *_, first, second = found.opponents
+    assert (first.name, first.operations) == ("CNN", 36 * 27 * 4 + 144 * 2)
+    assert second.operations > 16 * 12 * 24 * 2
+    assert first.energy_pj > first.arithmetic_pj > 0
+    assert "ViT" in found.table()
