@@ -86,6 +86,7 @@ def lower(
     >>> [p.name for p in network.populations], network.projections[0].weight.shape
     (['input', '1'], (3, 1, 5))
     """
+    model = getattr(model, "_orig_mod", model)  # what torch.compile wraps
     watcher = Watcher(model)
     builder = watcher.builder
     sample, kind = _first_sample(model, example, layout)

@@ -498,6 +498,12 @@ def test_bad_examples() -> None:
             lower(SpikingSequential(layer, LIF(2.0)).double(), events(3, 1, 2, 5, 7))
 
 
+def test_a_compiled_model_is_the_model() -> None:
+    net = lively(nn.Linear(4, 5), LIF(2.0))
+    network = lower(torch.compile(net, backend="eager"), events(3, 1, 4))
+    assert [p.name for p in network.populations] == ["input", "1"]
+
+
 def test_modes_and_methods_are_put_back() -> None:
     net = lively(nn.Linear(4, 5), nn.BatchNorm1d(5), ILIF(2))
     net.train()
