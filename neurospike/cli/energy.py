@@ -122,14 +122,18 @@ def _counted(
     from neurospike.files import write_atomically
     from neurospike.hw.counter import ConventionName
     from neurospike.train.chip_energy import open_on, verify_run
-    from neurospike.train.evaluation import first_batch
+    from neurospike.train.evaluation import first_batch, open_run
     from neurospike.train.tasks import build_task
 
-    opened = open_on(checkpoint, root, dataset)
-    task = build_task(opened.recipe, root=root)
-    inputs = first_batch(task, opened.source, samples)
+    if dataset is None:
+        model, recipe, source = open_run(checkpoint, root=root)
+    else:
+        opened = open_on(checkpoint, root, dataset)
+        model, recipe, source = opened.model, opened.recipe, opened.source
+    task = build_task(recipe, root=root)
+    inputs = first_batch(task, source, samples)
     comparison = hw.compare(
-        opened.model, inputs, convention=cast(ConventionName, convention), **task.counting
+        model, inputs, convention=cast(ConventionName, convention), **task.counting
     )
     document = {"checkpoint": str(checkpoint), **json.loads(comparison.to_json())}
     found = None
@@ -142,7 +146,7 @@ def _counted(
         typer.echo(json.dumps(document, indent=2))
     else:
         counted = comparison.spiking.batch_size
-        say(f"{opened.recipe.name}: mean of {counted} test samples, convention {convention!r}")
+        say(f"{recipe.name}: mean of {counted} test samples, convention {convention!r}")
         say(comparison.table())
         if found is not None:
             say()
