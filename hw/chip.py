@@ -7,18 +7,21 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from neurospike.errors import ArgumentError, DataError
 from neurospike.hw.figures import (
     Barrier,
-    Figure,
+    Bits,
+    ClockPower,
     Figures,
     Frequency,
+    Limit,
     Part,
     Power,
     Price,
     Sourced,
+    Steps,
     Text,
     Time,
 )
@@ -47,30 +50,30 @@ class MeshPart(Sourced):
 class Limits(Part):
     """What a chip holds; None where it has no such limit, or none is published."""
 
-    cores: Figure | None = Field(None, description="cores of a chip")
-    neurons_per_core: Figure | None = Field(None, description="neurons of a core")
-    synapse_bits_per_core: Figure | None = Field(None, description="synapse memory of a core")
-    weight_bits: Figure | None = Field(None, description="width of a stored weight")
-    membrane_bits: Figure | None = Field(None, description="width of a membrane, signed")
-    axons_in_per_core: Figure | None = Field(None, description="axons that may enter a core")
-    axons_out_per_core: Figure | None = Field(None, description="axons that may leave a core")
-    axon_types: Figure | None = Field(None, description="different weights a neuron tells apart")
-    fan_in: Figure | None = Field(None, description="synapses of a neuron")
-    fan_out: Figure | None = Field(None, description="axons that a neuron sends to")
-    max_delay: Figure | None = Field(None, description="longest delay; 0 where it has none")
-    delay_slots_per_core: Figure | None = Field(None, description="delay slots of a core")
-    delay_bits: Figure | None = Field(None, description="delay field of a stored synapse")
+    cores: Limit | None = Field(None, description="cores of a chip")
+    neurons_per_core: Limit | None = Field(None, description="neurons of a core")
+    synapse_bits_per_core: Bits | None = Field(None, description="synapse memory of a core")
+    weight_bits: Bits | None = Field(None, description="width of a stored weight")
+    membrane_bits: Bits | None = Field(None, description="width of a membrane, signed")
+    axons_in_per_core: Limit | None = Field(None, description="axons that may enter a core")
+    axons_out_per_core: Limit | None = Field(None, description="axons that may leave a core")
+    axon_types: Limit | None = Field(None, description="different weights a neuron tells apart")
+    fan_in: Limit | None = Field(None, description="synapses of a neuron")
+    fan_out: Limit | None = Field(None, description="axons that a neuron sends to")
+    max_delay: Steps | None = Field(None, description="longest delay; 0 where it has none")
+    delay_slots_per_core: Limit | None = Field(None, description="delay slots of a core")
+    delay_bits: Bits | None = Field(None, description="delay field of a stored synapse")
     kernel_words: Figures | None = Field(None, description="kernel memory of each core")
     neuron_words: Figures | None = Field(None, description="neuron memory of each core")
     bias_words: Figures | None = Field(None, description="bias memory of each core")
-    input_edge: Figure | None = Field(None, description="longest edge of a layer's input")
-    output_edge: Figure | None = Field(None, description="longest edge of a layer's output")
-    channels: Figure | None = Field(None, description="channels of a layer")
-    kernel_edge: Figure | None = Field(None, description="longest edge of a kernel")
+    input_edge: Limit | None = Field(None, description="longest edge of a layer's input")
+    output_edge: Limit | None = Field(None, description="longest edge of a layer's output")
+    channels: Limit | None = Field(None, description="channels of a layer")
+    kernel_edge: Limit | None = Field(None, description="longest edge of a kernel")
     strides: Figures | None = Field(None, description="strides of a convolution")
-    padding: Figure | None = Field(None, description="largest padding")
+    padding: Limit | None = Field(None, description="largest padding")
     pools: Figures | None = Field(None, description="edges of a sum pool")
-    destinations: Figure | None = Field(None, description="layers that a layer sends to")
+    destinations: Limit | None = Field(None, description="layers that a layer sends to")
 
 
 class Prices(Part):
@@ -209,11 +212,22 @@ class Chip(Part):
     prices: Prices = Prices()
     times: Times = Times()
     static_power: Power | None = None
-    clock_power: Power | None = None
+    clock_power: ClockPower | None = None
     frequency: Frequency | None = None
     affine: Affine | None = None
     arithmetic: Arithmetic | None = None
     memory: Memory | None = None
+
+    @model_validator(mode="after")
+    def _one_number_of_cores(self) -> Chip:
+        cores, placed = self.limits.cores, self.mesh.cores_per_chip
+        if cores is not None and cores.value != placed:
+            raise ValueError(f"limits.cores: must be the mesh's {placed}: {cores.value:g}")
+        for name in ("kernel_words", "neuron_words", "bias_words"):
+            words: Figures | None = getattr(self.limits, name)
+            if words is not None and len(words.value) != placed:
+                raise ValueError(f"limits.{name}: must be {placed}, a core each: {words.value}")
+        return self
 
 
 def list_chips() -> list[str]:

@@ -88,6 +88,28 @@ class Figure(Sourced):
         return low, self.value, self.value if self.high is None else self.high
 
 
+class Limit(Figure):
+    """How many of something there are at most: a whole number."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Limit:
+        if self.value != int(self.value):
+            raise ValueError(f"value: must be a whole number: {self.value:g}")
+        return self
+
+
+class Bits(Limit):
+    """A width or a memory, in bits."""
+
+    unit: Literal["bit"]
+
+
+class Steps(Limit):
+    """A time in steps."""
+
+    unit: Literal["steps"]
+
+
 class Figures(Sourced):
     """One number a core, or one a choice.
 
@@ -151,9 +173,16 @@ class Barrier(Time):
 
 
 class Power(Figure):
-    """Power, in mW, or in mW for each MHz of the clock."""
+    """Power, in mW."""
 
-    unit: Literal["mW", "mW/MHz"]
+    unit: Literal["mW"]
+    scope: Scope
+
+
+class ClockPower(Figure):
+    """Power for each MHz of the clock, in mW/MHz."""
+
+    unit: Literal["mW/MHz"]
     scope: Scope
 
 

@@ -46,6 +46,15 @@ scope = "per_op"
 """
 
 
+SOURCED = """
+source = "my data sheet"
+evidence = "measured"
+
+[prices.synop]"""
+LIMIT = '[limits.{}]\nvalue = {}\nunit = "{}"' + SOURCED
+POWER = '[{}]\nvalue = 1.0\nunit = "{}"\nscope = "per_op"' + SOURCED
+
+
 def write(folder: Path, old: str = "", new: str = "") -> Path:
     path = folder / "mine.toml"
     assert old in OWN
@@ -143,6 +152,28 @@ def test_a_chip_does_not_change() -> None:
         ('"flat"', '"round"', "packing", "'loihi', 'crossbar', 'speck' or 'flat'"),
         ("width = 2", "width = 0", "mesh.width", "must be 1 or more; got 0"),
         ("[mesh]", "[mesh", "", "not valid TOML"),
+        ("[prices.synop]", LIMIT.format("cores", 5, "cores"), "file", "must be the mesh's 4: 5"),
+        ("[prices.synop]", LIMIT.format("cores", 4.5, "cores"), "limits.cores", "whole number"),
+        ("[prices.synop]", LIMIT.format("max_delay", 4, "ms"), "limits.max_delay.unit", "steps"),
+        (
+            "[prices.synop]",
+            LIMIT.format("synapse_bits_per_core", 128, "KB"),
+            "limits.synapse_bits_per_core.unit",
+            "should be 'bit'; got 'KB'",
+        ),
+        (
+            "[prices.synop]",
+            LIMIT.format("neuron_words", [8, 8, 8], "words"),
+            "file",
+            "limits.neuron_words: must be 4, a core each",
+        ),
+        (
+            "[prices.synop]",
+            POWER.format("static_power", "mW/MHz"),
+            "static_power.unit",
+            "should be 'mW'",
+        ),
+        ("[prices.synop]", POWER.format("clock_power", "mW"), "clock_power.unit", "'mW/MHz'"),
     ],
 )
 def test_bad_files_are_one_line(tmp_path: Path, old: str, new: str, key: str, rule: str) -> None:
