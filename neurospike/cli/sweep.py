@@ -118,15 +118,15 @@ def _widths(option: str, text: str) -> tuple[Width, ...]:
 
 @contextmanager
 def _progress() -> Iterator[Tick]:
-    """A bar on standard error while it is a terminal; standard output may be a document."""
+    """A bar on standard error, or lines where that is no terminal; never on standard output."""
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
     console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal) as progress:
+    if not console.is_terminal:
+        yield lambda known, total: typer.echo(f"{known} of {total} points", err=True)
+        return
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as progress:
         bar = progress.add_task("points", total=None)
-
-        def tick(known: int, total: int) -> None:
-            progress.update(bar, completed=known, total=total)
-
-        yield tick
+        yield lambda known, total: progress.update(bar, completed=known, total=total)
