@@ -66,7 +66,8 @@ def submanifold_map(active: ActiveSet, kernel: Shape3, dilation: Shape3) -> Kern
     """
     geometry = submanifold(kernel, dilation, active.spatial_shape)
     rules = active.cached(
-        geometry, lambda: select.build_rules(active.coords, active.coords, geometry)
+        ("submanifold", geometry),
+        lambda: select.build_rules(active.coords, active.coords, geometry),
     )
     return KernelMap(rules, active, active)
 
@@ -92,7 +93,8 @@ def strided_map(
             f"with dilation {dilation} on {active.spatial_shape} padded by {padding}. "
             "Use a larger grid, more padding or a smaller window."
         )
-    child = active.cached(geometry, lambda: _Child(active, geometry))
+    # With stride 1 and centred padding the geometry is a submanifold's, but not the output set.
+    child = active.cached(("strided", geometry), lambda: _Child(active, geometry))
     return KernelMap(child.rules, active, child.on(active))
 
 

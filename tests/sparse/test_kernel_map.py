@@ -117,3 +117,18 @@ def test_maps_of_empty_clouds(backend):
         down = strided_map(x.active, (3, 3, 3), (2, 2, 2), (1, 1, 1), (1, 1, 1))
     assert down.pairs == len(down.out_active) == 0
     assert down.out_active.coords.shape == (0, 4)
+
+
+@pytest.mark.parametrize("strided_first", [False, True])
+def test_unstrided_and_submanifold_maps_of_one_geometry_stay_apart(strided_first):
+    coords = torch.tensor([[0, 3, 3, 3], [0, 3, 3, 4]])
+    active = VoxelTensor(coords, torch.ones(2, 1), (8, 8, 8), batch_size=1).active
+    three, one = (3, 3, 3), (1, 1, 1)
+    builds = [
+        lambda: submanifold_map(active, three, one),
+        lambda: strided_map(active, three, one, one, one),
+    ]
+    for build in reversed(builds) if strided_first else builds:
+        build()
+    assert [build().pairs for build in builds] == [4, 54]
+    assert [len(build().out_active) for build in builds] == [2, 36]
