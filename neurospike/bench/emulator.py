@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -39,8 +41,9 @@ def run(repeats: int = 15) -> list[dict[str, Any]]:
         SANA-FE is not installed; the other cases are not run either.
     """
     timings = interleave(gesture(), repeats)
+    ours = timings.pop(OURS)
     case = f"gesture network, {sanafe_peer.STEPS} steps, counts, energy and time"
-    rows = [row(case, sanafe_peer.NAME, timings[OURS], timings[sanafe_peer.NAME])]
+    rows = [row(case, peer, ours, theirs) for peer, theirs in timings.items()]
     for channels in CHANNELS:
         emulate, events, name = submanifold(channels)
         case = f"submanifold layer, {channels} channels, {name}, {events / 1e6:.0f} M events"
@@ -64,12 +67,16 @@ def gesture() -> dict[str, Callable[[], Any]]:
         trace = hw.emulate(network, None, placement, schedule="pipelined")
         return trace, hw.price(trace, chip)
 
-    def theirs() -> Any:
+    def theirs(threads: int) -> Any:
         peer.reset()
+        before = torch.get_num_threads()
         with contextlib.redirect_stdout(io.StringIO()):  # it prints its progress
-            return peer.sim(sanafe_peer.STEPS, timing_model="simple")
+            found = peer.sim(sanafe_peer.STEPS, timing_model="simple", processing_threads=threads)
+        torch.set_num_threads(before)  # it may share torch's OpenMP, and set that
+        return found
 
-    return {OURS: ours, sanafe_peer.NAME: theirs}
+    named = {f"{sanafe_peer.NAME}, threads: {n}": n for n in (1, os.cpu_count() or 1)}
+    return {OURS: ours, **{name: partial(theirs, n) for name, n in named.items()}}
 
 
 def submanifold(channels: int) -> tuple[Callable[[], Any], int, str]:
