@@ -13,7 +13,7 @@ from neurospike.viz._units import fitting
 
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _MOST_NAMES = 18
-_WIDE, _HIGH = 90.0, 11.0  # pixels of a name
+_WIDE, _HIGH = 65.0, 10.0  # pixels of a name
 
 
 def pareto_plot(
@@ -133,7 +133,8 @@ def _number_energies(axes: Any, energies: Sequence[float]) -> None:
 
     spread = max(energies) / min(energies)
     # Within a decade the powers of ten alone would leave the axis without a number.
-    within = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0) if spread < 8 else (1.0, 2.0, 5.0)
+    near = (1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
+    within = near if spread < 3 else (1.0, 1.5, 2.0, 3.0, 5.0, 7.0) if spread < 8 else (1, 2, 5)
     axes.xaxis.set_major_locator(LogLocator(subs=within if spread < 100 else (1.0,)))
     axes.xaxis.set_major_formatter(_as_energy)
     axes.xaxis.set_minor_formatter(NullFormatter())
