@@ -168,6 +168,13 @@ class Builder:
             )
         )  # fmt: skip
 
+    def feed_back(self, synapses: Synapses, population: str) -> None:
+        """Synapses into a population from itself: its current is no one else's from now on."""
+        self.connect(synapses, population)
+        for node in self._nodes:
+            if isinstance(node, Current) and node.owner == population:
+                node.owner = None
+
     def sent(self, node: Node, path: str, where: str) -> Sent:
         """A node as something that a population sends: a current needs one that adds nothing."""
         if isinstance(node, Sent):

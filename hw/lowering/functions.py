@@ -102,7 +102,10 @@ class FunctionCall(LayerCall):
             factor = np.full(second.channels, sign)
             second = self.builder.scaled(second, factor, None, self.path, self.where)
         if number.shape != other.shape or (number != other).any() or first.space != second.space:
-            raise self.refuse(f"adds numbers from other places, {first.space} and {second.space}")
+            raise self.refuse(
+                "adds numbers that stand in other places or in another order, of "
+                f"{first.space} and {second.space}"
+            )
         total = self.builder.like(first, Current, parts=(first, second))
         return _in_place(total, number, shape)
 

@@ -114,5 +114,5 @@ def recurrent(call: LayerCall) -> Labels:
     late = np.broadcast_to(whole(layer.settled()), (size, size)).T
     delay[np.ix_(place, [0], place)] = late[:, None, :]
     synapses = Synapses(call.path, sent.population, Taps(), weight, delay=delay)
-    call.builder.connect(synapses, sent.population)
+    call.builder.feed_back(synapses, sent.population)
     return labels

@@ -117,6 +117,25 @@ def test_recurrence(per, neuron) -> None:
     assert 0 < got.mean() < 0.9
 
 
+def test_a_shortcut_takes_the_current_before_the_recurrence() -> None:
+    class Both(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.up = nn.Linear(4, 6)
+            self.loop = RecurrentDelay(LIF(2.0, 0.3), 6, 3)
+            self.beside = LIF(3.0, 0.4)
+
+        def forward(self, x):
+            current = self.up(x)
+            return self.beside(current + self.loop(current))
+
+    model = rounded(Both())
+    network = lower(model, events(15, 1, 4))
+    assert not network.shortcuts
+    assert [p.name for p in network.projections if p.source == "input"] == ["up", "up#2"]
+    assert_equal(network, model, events(15, 1, 4))
+
+
 @pytest.mark.parametrize("neuron", ["lif", "adlif"])
 @pytest.mark.parametrize("recurrent", [0, 3])
 def test_delay_net(neuron, recurrent: int) -> None:
