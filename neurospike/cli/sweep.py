@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
@@ -38,7 +38,9 @@ def sweep(
         str, typer.Option(help="Factors of what it takes to fire: LIF threshold, ILIF spike.")
     ] = "1",
     samples: Annotated[int, typer.Option(help="Test samples a point, spread evenly.")] = 64,
-    convention: Annotated[str, typer.Option(help="How counts become energy.")] = "per_activity",
+    convention: Annotated[
+        Literal["per_activity", "affine"], typer.Option(help="How counts become energy.")
+    ] = "per_activity",
     workers: Annotated[
         int | None, typer.Option(help="Processes, of one thread; at most one a core [all].")
     ] = None,

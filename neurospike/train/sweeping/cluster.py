@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, TypeVar
 
 from neurospike.errors import BackendUnavailableError, MissingExtraError
@@ -19,7 +19,7 @@ _PATIENCE_S = 10.0
 
 def run_on_ray(
     task: Callable[[C, J], R], context: C, jobs: Sequence[J], *, address: str
-) -> Iterator[tuple[J, R | Failure]]:
+) -> Generator[tuple[J, R | Failure], None, None]:
     """Jobs as Ray tasks of one core each, in the order they finish.
 
     The machines of the cluster need this package in the same version, and nothing else: what the

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from neurospike import __version__, hw
 from neurospike.errors import ArgumentError
 from neurospike.train.sweeping.cluster import run_on_ray
-from neurospike.train.sweeping.folder import Point, SweepFolder, digest
+from neurospike.train.sweeping.folder import FAILED, Point, SweepFolder, digest
 from neurospike.train.sweeping.grid import Axes, Job, plan, point_key, points_of
 from neurospike.train.sweeping.measuring import failed_point, measure
 from neurospike.train.sweeping.opening import open_checkpoint, read_subject
@@ -21,7 +22,7 @@ from neurospike.train.sweeping.workers import Failure, cores, run_here, run_loca
 log = logging.getLogger(__name__)
 
 Measure = Callable[[Any, Job], list[Point]]
-Finished = Iterator[tuple[Job, list[Point] | Failure]]
+Finished = Generator[tuple[Job, list[Point] | Failure], None, None]
 Tick = Callable[[int, int], None]
 
 
@@ -74,7 +75,8 @@ def sweep(
     Raises
     ------
     ArgumentError
-        An axis that the network has not, values out of range, a folder with another sweep.
+        An axis that the network has not, values out of range, a folder with another sweep; every
+        point failed.
     DataError
         A checkpoint, chip or data that is damaged; a folder that cannot be written.
     """
@@ -102,6 +104,12 @@ def sweep(
     points = measure_all(jobs, subject, folder, workers=workers, ray=ray, tick=tick)
     found = document(about, points)
     write_pages(found, folder.path)
+    failed = [point for point in points if point["status"] == FAILED]
+    if len(failed) == len(points):
+        raise ArgumentError(
+            f"sweep: all {len(points)} points failed, the first because: {failed[0]['reason']} "
+            f"See {folder.path / 'points'}."
+        )
     return found
 
 
@@ -145,13 +153,15 @@ def measure_all(
         log.info("%d of %d points were measured before", len(known), len(keys))
     tick = tick or (lambda _known, _all: None)
     tick(len(known), len(keys))
-    for job, result in _finished(task, subject, _left(jobs, known), workers, ray):
-        if isinstance(result, Failure):
-            result = [failed_point(chip, job.setting, result) for chip in job.chips]
-        for point in result:
-            folder.keep(point)
-            known[point["key"]] = point
-        tick(len(known), len(keys))
+    # Closed whatever happens, so that an interrupt ends workers and Ray before it goes on.
+    with closing(_finished(task, subject, _left(jobs, known), workers, ray)) as stream:
+        for job, result in stream:
+            if isinstance(result, Failure):
+                result = [failed_point(chip, job.setting, result) for chip in job.chips]
+            for point in result:
+                folder.keep(point)
+                known[point["key"]] = point
+            tick(len(known), len(keys))
     return [known[key] for key in keys]
 
 

@@ -6,7 +6,7 @@ import os
 import pickle
 import signal
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import connection, get_context
@@ -56,7 +56,7 @@ def attempt(task: Callable[[C, J], R], context: C, job: J) -> R | Failure:
 
 def run_here(
     task: Callable[[C, J], R], context: C, jobs: Sequence[J]
-) -> Iterator[tuple[J, R | Failure]]:
+) -> Generator[tuple[J, R | Failure], None, None]:
     """Jobs one after another in this process."""
     for job in jobs:
         yield job, attempt(task, context, job)
@@ -64,7 +64,7 @@ def run_here(
 
 def run_locally(
     task: Callable[[C, J], R], context: C, jobs: Sequence[J], *, workers: int
-) -> Iterator[tuple[J, R | Failure]]:
+) -> Generator[tuple[J, R | Failure], None, None]:
     """Jobs on processes of this machine, each with one thread, in the order they finish.
 
     Parameters

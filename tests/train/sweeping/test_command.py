@@ -106,6 +106,7 @@ BAD = {
     "threshold": (["--threshold", "0"], "sweep.thresholds: must be factors above 0"),
     "spikes": (["--max-spikes", "2"], "sweep.max_spikes: the network has no integer neurons"),
     "chip": (["--chip", "loihi9"], "load_chip.name_or_path: must be one of"),
+    "convention": (["--convention", "by_hand"], "by_hand"),
     "workers": (["--workers", "0"], "sweep.workers: must be 1 or more; got 0"),
     "samples": (["--samples", "0"], "sweep.samples: must be 1 or more; got 0"),
 }
@@ -120,6 +121,18 @@ def test_bad_input_is_one_line_and_exit_code_2(
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert message in line
     assert not (tmp_path / "out").exists()
+
+
+def test_a_sweep_of_failures_is_an_error_that_says_why(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Loihi has no fit to the whole chip.
+    call = ["sweep", str(checkpoint), "--out", str(tmp_path / "out"), "--samples", "1"]
+    assert main([*call, "--chip", "loihi1_sanafe", "--convention", "affine"]) == 2
+    line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert line.startswith("neurospike: sweep: all 1 points failed, the first because: ")
+    assert "affine" in line
+    assert (tmp_path / "out" / "pareto.html").is_file()
 
 
 def test_a_folder_of_another_sweep_is_refused(
