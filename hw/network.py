@@ -142,11 +142,14 @@ class Output:
         Whose values are read: its membranes, or its spikes where it fires.
     over_sites, over_time
         "mean", "sum", or None to keep the axis.
+    empty
+        (channels,) what stands for the mean of no sites, in real units; () for zeros.
     """
 
     population: str
     over_sites: Literal["mean", "sum"] | None = None
     over_time: Literal["mean", "sum"] | None = None
+    empty: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ def read_out(network: Network, spikes: dict[str, Array]) -> Array:
     if network.quantised is not None and not fires(population.neuron):
         values *= network.quantised.scale[population.name]
     values = values.reshape(len(values), -1, population.space.channels)
+    if output.empty and not values.shape[1]:
+        values = np.broadcast_to(np.array(output.empty), (len(values), 1, len(output.empty)))
     if output.over_sites is not None or not population.space.shape:
         values = _reduced(values, output.over_sites or "sum", axis=1)
     if output.over_time is not None:

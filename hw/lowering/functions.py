@@ -157,9 +157,9 @@ def reduce(call: LayerCall, node: Node, how: Reduction, *, sites: bool, time: bo
         return node
     over_sites: Reduction | None = how if sites else None
     over_time: Reduction | None = how if time else None
-    of = node
+    of, empty = node, None
     if isinstance(node, Reduced):
-        of = node.of
+        of, empty = node.of, node.empty
         over_sites, over_time = over_sites or node.over_sites, over_time or node.over_time
     level = None if sites else node.space.level
     return call.builder.add(
@@ -171,6 +171,7 @@ def reduce(call: LayerCall, node: Node, how: Reduction, *, sites: bool, time: bo
         of=of,
         over_sites=over_sites,
         over_time=over_time,
+        empty=empty,
     )
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from neurospike.hw.lowering import reading
 from neurospike.hw.lowering.element_call import ElementCall, floats, whole
-from neurospike.hw.lowering.nodes import Current, Floats, Labels, Reduced, Sent, Synapses
+from neurospike.hw.lowering.nodes import Current, Floats, Labels, Reduced, Sent, Synapses, added
 from neurospike.hw.network import Space
 from neurospike.hw.wiring import Pointwise, Taps, Whole, Wiring
 
@@ -187,9 +187,10 @@ class LayerCall(ElementCall):
             sent, Current, space=space, parts=(synapses,),
             bias=None if bias is None else floats(bias),
         )  # fmt: skip
+        empty = None if mean.empty is None else mean.empty[part.numbers] @ weight[part.columns, 0]
         out = self.builder.like(
-            mean, Reduced, space=Space(weight.shape[2]), of=current,
-            over_sites=mean.over_sites, over_time=mean.over_time,
+            mean, Reduced, space=Space(weight.shape[2]), of=current, over_sites=mean.over_sites,
+            over_time=mean.over_time, empty=added(empty, None if bias is None else floats(bias)),
         )  # fmt: skip
         return out.labels()
 

@@ -173,11 +173,15 @@ class Reduced(Node):
         The other node, none that is reduced itself.
     over_sites, over_time
         How, or None where that axis is still there.
+    empty
+        (channels,) what it is of no sites, or None for zeros: layers after the mean that were
+        moved before it have given it their biases.
     """
 
     of: Any = None
     over_sites: Reduction | None = None
     over_time: Reduction | None = None
+    empty: Floats | None = None
 
 
 def added(a: Floats | None, b: Floats | None) -> Floats | None:

@@ -173,10 +173,13 @@ def _output(watcher: Watcher, out: Any) -> Output:
     node = builder.node_of(labels, where)
     block(node, labels, where)
     over_sites = over_time = None
+    empty: tuple[float, ...] = ()
     if isinstance(node, Reduced):
         over_sites, over_time = node.over_sites, node.over_time
+        if over_sites is not None and node.empty is not None:
+            empty = tuple(node.empty.tolist())
         node = node.of
-    return Output(_read(builder, node, where), over_sites, over_time)
+    return Output(_read(builder, node, where), over_sites, over_time, empty)
 
 
 def _read(builder: Builder, node: Node, where: str) -> str:

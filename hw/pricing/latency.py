@@ -55,10 +55,11 @@ def latency(trace: Trace, chip: Chip) -> Latency:
         note = f"every step takes a tick of {1e-6 * tick.nominal:g} ms"
         return Latency(tick * (1e-9 * trace.rows / trace.samples), note, steps)
     cores = _counts_by_core(trace, chip)
-    if not cores:
+    if not cores and trace.placement is None:
         return Latency(None, "no placement, so no slowest core: latency and power are not known")
     clock = _Clock(chip)
-    work = _work(trace, _loads(trace, cores, clock))
+    # A sample without voxels has no neurons: barriers are all that it takes.
+    work = _work(trace, _loads(trace, cores, clock)) if cores else np.zeros((3, trace.rows))
     links = np.zeros((3, trace.rows))
     if len(trace.links):
         # Which axis the busiest link lies on is not recorded: the slower one is taken.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurospike.errors import ArgumentError
-from neurospike.hw.network import Network, Population, Projection, Quantisation
+from neurospike.hw.network import Network, Output, Population, Projection, Quantisation
 from neurospike.hw.neuron_models import Source, fires
 from neurospike.hw.quantising.integer_neurons import gain_of, integer_neuron
 from neurospike.hw.quantising.integer_weights import integer_weights, weight_error
@@ -83,6 +83,7 @@ def quantise(network: Network, bits: Bits) -> Network:
             )
             for p in network.projections
         ),
+        output=_integer_output(network, exponents),
         quantised=Quantisation(
             widths.weight,
             widths.membrane,
@@ -94,6 +95,16 @@ def quantise(network: Network, bits: Bits) -> Network:
             },
         ),
     )
+
+
+def _integer_output(network: Network, exponents: Exponents) -> Output | None:
+    """What is read of a sample without sites, rounded as the bias that it is."""
+    output = network.output
+    if output is None or not output.empty:
+        return output
+    scale = 2.0 ** -exponents.population[output.population]
+    rounded = half_up(np.array(output.empty) / scale) * scale
+    return replace(output, empty=tuple(rounded.tolist()))
 
 
 def _with_gain(network: Network, projection: Projection) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from torch import nn
 
 from neurospike.encoders import SpikeVoxelCoding
 from neurospike.errors import ArgumentError, UnloweredLayerError
-from neurospike.hw import lower
+from neurospike.hw import emulate, lower, place, price
 from neurospike.hw.neuron_models import Membrane
 from neurospike.hw.wiring import Pointwise, Transposed, Whole, Window
 from neurospike.models import e3dsnn
@@ -28,6 +28,8 @@ from neurospike.nn import (
 from neurospike.sparse import VoxelTensor
 from tests.hw.lowering.loop import assert_equal, run
 from tests.hw.test_pairs import cloud
+
+LOIHI = "loihi1_sanafe"
 
 
 @pytest.fixture(autouse=True)
@@ -262,3 +264,21 @@ def test_e3dsnn(steps: int, shape) -> None:
     sent = assert_equal(network, model, other)
     got = sent[network.output.population].mean((0, 1))
     np.testing.assert_allclose(got, model(other)[0].detach().numpy(), atol=1e-11)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("bits", [None, (8, 24)])
+def test_a_cloud_without_voxels_gives_what_torch_gives(bias, layers, bits) -> None:
+    heads = [nn.Linear(4, 3, bias=bias), nn.Linear(3, 5, bias=bias)][:layers]
+    model = enliven(
+        SpikingSequential(SubmanifoldConv3d(2, 4), ILIF(4), SparseGlobalPool("mean"), *heads)
+    )
+    network = lower(model, cloud(20))
+    trace = emulate(network, cloud(0), quantise=bits)
+    out = model.eval()(cloud(0)).detach().numpy()
+    step = 0.0 if bits is None else 0.05
+    np.testing.assert_allclose(trace.output[0].ravel(), out.ravel(), atol=step)
+    report = price(emulate(network, cloud(0), place(network, LOIHI, cloud(0))), LOIHI)
+    assert report.latency_s is not None
+    assert report.energy_pj.nominal == 0
