@@ -9,7 +9,7 @@ import numpy as np
 from neurospike.errors import ChipLimitError
 from neurospike.hw.chip import Chip
 from neurospike.hw.network import Network, Population, Projection
-from neurospike.hw.placing.limits import PACKED, limit_of, refuse
+from neurospike.hw.placing.limits import PACKED, core_limits, limit_of, refuse
 from neurospike.hw.placing.memory import weight_bits
 from neurospike.hw.placing.packing import Packed, delay_slots
 from neurospike.hw.wiring import Pairs
@@ -27,10 +27,12 @@ def too_large(
 
     fits_with: whether weights of so many bits would do.
     """
-    name, unit = PACKED[found.broken]
+    # Of several limits, what brings the tightest one into reach brings the others too.
+    tightest = int(np.argmax(found.fullest / core_limits(chip)))
+    name, unit = PACKED[tightest]
     into = network.into(population.name)
     layer = into[-1].name if into else population.name
-    what = f"a neuron of which needs {int(found.fullest[found.broken])} {unit}"
+    what = f"a neuron of which needs {int(found.fullest[tightest])} {unit}"
     limit = limit_of(chip, name) or 0
     if name == "delay_slots_per_core":
         slots = delay_slots(network, population)

@@ -149,6 +149,14 @@ def test_too_little_memory_names_the_width_that_fits():
         place(linear(11, 4), chip)
 
 
+def test_what_would_fit_fits_every_limit():
+    chip = load_chip("loihi1_sanafe")
+    # 20000 axons of one synapse take too many bits, and are too many axons still.
+    with pytest.raises(ChipLimitError, match=r"axons_in_per_core.*At most 4096 input channels"):
+        place(linear(20000, 3), chip)
+    assert place(linear(4096, 3), chip).cores
+
+
 def test_crossbars():
     chip = load_chip("odin")
     assert place(linear(256, 256), chip).use["synapse_bits_per_core"].used.tolist() == [262144]
