@@ -154,14 +154,18 @@ def measure_all(
     tick = tick or (lambda _known, _all: None)
     tick(len(known), len(keys))
     # Closed whatever happens, so that an interrupt ends workers and Ray before it goes on.
-    with closing(_finished(task, subject, _left(jobs, known), workers, ray)) as stream:
-        for job, result in stream:
-            if isinstance(result, Failure):
-                result = [failed_point(chip, job.setting, result) for chip in job.chips]
-            for point in result:
-                folder.keep(point)
-                known[point["key"]] = point
-            tick(len(known), len(keys))
+    try:
+        with closing(_finished(task, subject, _left(jobs, known), workers, ray)) as stream:
+            for job, result in stream:
+                if isinstance(result, Failure):
+                    result = [failed_point(chip, job.setting, result) for chip in job.chips]
+                for point in result:
+                    folder.keep(point)
+                    known[point["key"]] = point
+                tick(len(known), len(keys))
+    except KeyboardInterrupt:
+        log.info("%d of %d points are kept; the same command goes on", len(known), len(keys))
+        raise
     return [known[key] for key in keys]
 
 

@@ -85,13 +85,17 @@ def test_equal_settings_are_emulated_once_for_all_chips() -> None:
     ]
 
 
-def test_an_interrupted_sweep_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_an_interrupted_sweep_goes_on_where_it_was(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     jobs = jobs_of(2, 4, 6, 16)
     toy = Toy()
     toy.stops_after = 2
     with pytest.raises(KeyboardInterrupt):
         measured(tmp_path, jobs, toy)
     assert len(list((tmp_path / "points").iterdir())) == 4
+    assert "4 of 8 points are kept; the same command goes on" in caplog.text
     # A damaged file, as a disk that was full leaves it, counts as none.
     damaged = tmp_path / "points" / "speck2f-T1-D4-w2-m16-x1.0.json"
     damaged.write_text(damaged.read_text()[:20])
