@@ -16,9 +16,13 @@ Parameter: TypeAlias = float | int | NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """Values from outside: spikes, or with ``real`` numbers that multiply weights."""
+    """Values from outside: spikes, or with ``real`` numbers that multiply weights.
+
+    ``binary``: spikes must be 0 or 1, since a maximum over windows reads them.
+    """
 
     real: bool = False
+    binary: bool = False
 
 
 @dataclass(frozen=True, eq=False)

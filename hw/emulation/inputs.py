@@ -119,6 +119,11 @@ def _values(network: Network, source: Population, rows: Array) -> Array:
         if network.quantised is not None:
             return to_grid(rows, network.quantised.input_scale.get(source.name, 1.0))
         return rows.astype(np.float64)
+    if isinstance(neuron, Source) and neuron.binary and np.any(rows > 1):
+        raise ArgumentError(
+            f"emulate.inputs: {source.name} sends binary spikes, since a maximum reads them; got "
+            f"{rows.max():g}. Clip the counts, or have the model take averages."
+        )
     wrong = ~((np.floor(rows) == rows) & (rows >= 0) & (rows < _MOST_SPIKES))
     if wrong.any():
         raise ArgumentError(

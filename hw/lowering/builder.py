@@ -25,6 +25,7 @@ from neurospike.hw.neuron_models import (
     ILIFModel,
     Membrane,
     NeuronModel,
+    Source,
     fires,
 )
 from neurospike.hw.wiring import Level, Pointwise, Window
@@ -127,6 +128,12 @@ class Builder:
         return len(self.levels) - 1
 
     # Populations
+
+    def require_binary(self, name: str) -> None:
+        """If it is a source, have it refuse spikes of more than 1; neurons send no others."""
+        for index, found in enumerate(self.populations):
+            if found.name == name and isinstance(found.neuron, Source):
+                self.populations[index] = replace(found, neuron=replace(found.neuron, binary=True))
 
     def integrate(self, current: Current, neuron: NeuronModel, path: str) -> Sent:
         """A population that reads a current; the first one to do so owns it."""

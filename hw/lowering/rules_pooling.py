@@ -80,6 +80,7 @@ def maximum(call: LayerCall) -> Labels:
             "takes the maximum of numbers that are no binary spikes, which no neuron does; use "
             "AvgPool or a strided convolution"
         )
+    call.builder.require_binary(node.population)
     edges = (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
     wiring = Window(*(_edges(value, axes) for value in edges))
     channels = node.channels

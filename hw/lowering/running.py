@@ -87,6 +87,11 @@ def lower(
     (['input', '1'], (3, 1, 5))
     """
     model = getattr(model, "_orig_mod", model)  # what torch.compile wraps
+    if not isinstance(model, nn.Module):
+        raise ArgumentError(
+            f"hw.lower.model: must be a torch module; got {type(model).__name__}. Load a "
+            "checkpoint with models.load first."
+        )
     watcher = Watcher(model)
     builder = watcher.builder
     sample, kind = _first_sample(model, example, layout)

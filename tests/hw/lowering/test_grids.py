@@ -476,8 +476,20 @@ def test_what_cannot_be_lowered_says_so(function, message: str) -> None:
         lower(Function(function), events(5, 1, 4))
 
 
+def test_a_maximum_of_the_input_takes_binary_spikes_only() -> None:
+    net = lively(nn.MaxPool2d(2), nn.Conv2d(2, 3, 3), LIF(2.0, 0.2))
+    x = events(4, 1, 2, 8, 8)
+    network = lower(net, x)
+    emulate(network, x)
+    with pytest.raises(ArgumentError, match=r"sends binary spikes, .*; got 2"):
+        emulate(network, 2 * x)
+    emulate(lower(lively(nn.Conv2d(2, 3, 3), LIF(2.0)), x), 2 * x)
+
+
 def test_bad_examples() -> None:
     net = lively(nn.Linear(4, 5), LIF(2.0))
+    with pytest.raises(ArgumentError, match="model: must be a torch module; got str"):
+        lower("net.safetensors", torch.ones(5, 1, 4))
     with pytest.raises(ArgumentError, match=r"must be \(T, B, C, ...\)"):
         lower(net, torch.ones(5, 4))
     with pytest.raises(ArgumentError, match="must be a tensor or a VoxelTensor"):
