@@ -22,7 +22,7 @@ Sample = tuple[dict[str, Array], list[ActiveSet], int]
 """Values of the source (steps, neurons), voxels of every level, integer steps."""
 
 _MOST_SPIKES = 1 << 31
-"""Spikes are kept in 32 bits."""
+"""Spikes, and real inputs in units of their scale, are kept in 32 bits."""
 
 
 def samples(network: Network, inputs: Any) -> Iterator[Sample]:
@@ -117,7 +117,14 @@ def _values(network: Network, source: Population, rows: Array) -> Array:
                 f"{rows[~np.isfinite(rows)].flat[0]:g}."
             )
         if network.quantised is not None:
-            return to_grid(rows, network.quantised.input_scale.get(source.name, 1.0))
+            scale = network.quantised.input_scale.get(source.name, 1.0)
+            most = float(np.abs(rows).max(initial=0.0))
+            if most >= scale * _MOST_SPIKES:
+                raise ArgumentError(
+                    f"emulate.inputs: {source.name} sends numbers below {scale * _MOST_SPIKES:g} "
+                    f"when quantised; got {most:g}. Scale the inputs as in training."
+                )
+            return to_grid(rows, scale)
         return rows.astype(np.float64)
     if isinstance(neuron, Source) and neuron.binary and np.any(rows > 1):
         raise ArgumentError(

@@ -210,6 +210,14 @@ def test_real_inputs_are_finite(value, quantise) -> None:
         emulate(network, x, quantise=quantise)
 
 
+def test_real_inputs_beyond_the_integers_are_refused() -> None:
+    network = grid_network(ILIFModel(4))
+    real = replace(network.populations[0], neuron=Source(real=True))
+    network = replace(network, populations=(real, *network.populations[1:]))
+    with pytest.raises(ArgumentError, match=r"when quantised; got 1e\+30"):
+        emulate(network, spikes_of((2, 1, 2, 4, 5)) * 0 + 1e30, quantise=(8, 24))
+
+
 def test_chips_by_name_give_widths() -> None:
     network, x = grid_network(ILIFModel(4)), spikes_of((2, 1, 2, 4, 5))
     named = emulate(network, x, quantise="speck2f").network.quantised
