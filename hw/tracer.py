@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +18,7 @@ from neurospike.hw.operations import Call, Operations, Synapses
 from neurospike.hw.origins import Kind, Origin, Origins, Trail, tensors_in
 from neurospike.hw.registry import Rule, find_rule, uncounted
 from neurospike.hw.rules_spiking import membranes
+from neurospike.hw.watching import watched
 from neurospike.nn import Stateful
 
 
@@ -46,24 +46,8 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Route every layer's ``forward`` and ``step`` through this tracer."""
-        replaced: list[tuple[nn.Module, str, Any]] = []
-        try:
-            for path, layer in self._model.named_modules():
-                stateful = isinstance(layer, Stateful)
-                for method in ("forward", "step", "init_state")[: 3 if stateful else 1]:
-                    replaced.append((layer, method, layer.__dict__.get(method)))
-                    original = getattr(layer, method)
-                    layer.__dict__[method] = functools.partial(
-                        self._called, path, layer, method, original
-                    )
-            with self:
-                yield
-        finally:
-            for layer, method, before in replaced:
-                if before is None:
-                    layer.__dict__.pop(method, None)
-                else:
-                    layer.__dict__[method] = before
+        with watched(self._model, self._called), self:
+            yield
 
     def _called(
         self,

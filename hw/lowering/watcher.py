@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,7 +17,8 @@ from neurospike.hw.lowering.labels import UNKNOWN, ZERO, LabelStore
 from neurospike.hw.lowering.layer_call import LayerCall
 from neurospike.hw.lowering.registry import TABLE, unlowered, unruled
 from neurospike.hw.origins import tensors_in
-from neurospike.nn import ILIF, Stateful, UnarySpikes
+from neurospike.hw.watching import watched
+from neurospike.nn import ILIF, UnarySpikes
 
 
 class _RefusedError(RuntimeError):
@@ -46,26 +46,11 @@ class Watcher(TorchDispatchMode):  # type: ignore[no-untyped-call]
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Route every layer's ``forward`` and ``step`` through this watcher."""
-        replaced: list[tuple[nn.Module, str, Any]] = []
         try:
-            for path, layer in self._model.named_modules():
-                stateful = isinstance(layer, Stateful)
-                for method in ("forward", "step", "init_state")[: 3 if stateful else 1]:
-                    replaced.append((layer, method, layer.__dict__.get(method)))
-                    original = getattr(layer, method)
-                    layer.__dict__[method] = functools.partial(
-                        self._called, path, layer, method, original
-                    )
-            with _integers(self._model), self:
+            with watched(self._model, self._called), _integers(self._model), self:
                 yield
         except _RefusedError:
             raise (self._refusal or unlowered("the model", "was refused")) from None
-        finally:
-            for layer, method, before in replaced:
-                if before is None:
-                    layer.__dict__.pop(method, None)
-                else:
-                    layer.__dict__[method] = before
 
     def _called(
         self,
