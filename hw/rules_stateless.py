@@ -150,7 +150,7 @@ def average_pool(call: Call) -> Operations:
     axes = {nn.AvgPool1d: 1, nn.AvgPool2d: 2, nn.AvgPool3d: 3}
     n = next(count for kind, count in axes.items() if isinstance(layer, kind))
     kernel, stride, padding = (
-        shape_of(v) if isinstance(v, tuple) else (int(v),) * n
+        shape_of(v) if isinstance(v, (tuple, list)) else (int(v),) * n
         for v in (layer.kernel_size, layer.stride, layer.padding)
     )
     shape = shape_of(values.shape[-n:])

@@ -140,6 +140,7 @@ def test_batch_norm_folds_into_what_stands_before_it() -> None:
     [
         (nn.AvgPool2d(2), 4 * 3, 16),
         (nn.AvgPool2d(3, stride=1), 4 * 8, 4 * 9),
+        (nn.AvgPool2d([3, 3], stride=[1, 1]), 4 * 8, 4 * 9),
         (nn.AvgPool2d(3, ceil_mode=True), 16 - 4, 16),
         (nn.AdaptiveAvgPool2d(1), 15, 16),
         (nn.AdaptiveAvgPool2d(3), 36 - 9, 36),
