@@ -37,7 +37,8 @@ PROJECTION_COUNTS = {
     "delay_writes": "accumulations into a delay line, a read and a write each",
     "delay_reads": "sums that a delay line gave back, one a neuron and integer step; of the first "
     "delayed projection into a population, which has one line for all",
-    "packets": "messages, one for each event and core that it goes to; from the host too",
+    "packets": "messages, one for each event and core that it goes to, from the host too; what a "
+    "core gets for two projections is counted in the first",
     "hops_x": "links inside chips passed along x by packets; none from the host",
     "hops_y": "links inside chips passed along y by packets; none from the host",
     "chip_crossings": "borders between chips passed by packets",

@@ -152,6 +152,7 @@ def deliver(
     route_offsets: Ints,
     route_core: NDArray[np.int32],
     synapses: Ints,
+    own: NDArray[np.uint8],
     x: Places,
     y: Places,
     chip_x: Places,
@@ -164,14 +165,17 @@ def deliver(
 ) -> None:
     """Send every burst to its cores.
 
-    totals: (4, rows) packets, hops along x, along y, and chip crossings. flow: see ``pass_links``.
+    own: 0 where the packet of another projection serves. totals: (4, rows) packets, hops along x,
+    along y, and chip crossings. flow: see ``pass_links``.
     """
     for b in range(len(row)):
         r, n, source = row[b], events[b], where[b]
         for entry in range(route_offsets[key[b]], route_offsets[key[b] + 1]):
             c = route_core[entry]
-            totals[0, r] += n
             synops_at[r, c] += n * synapses[entry]
+            if not own[entry]:
+                continue
+            totals[0, r] += n
             packets_in[r, c] += n
             if source >= 0:
                 packets_out[r, source] += n

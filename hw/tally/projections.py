@@ -12,6 +12,7 @@ from neurospike.hw.network import Projection
 from neurospike.hw.neuron_models import fires
 from neurospike.hw.routing import Routes, routes
 from neurospike.hw.tally.mesh import NOWHERE
+from neurospike.hw.tally.packets import Packets
 from neurospike.hw.tally.run import Run, is_graded, whole
 from neurospike.hw.trace import PROJECTION_COUNTS, Counts
 from neurospike.hw.wiring import Pairs, Submanifold, Transposed, Window
@@ -30,11 +31,17 @@ class _Bursts:
 
 
 def count_projection(
-    run: Run, projection: Projection, pairs: Pairs, values: NDArray[Any], target_steps: int
+    run: Run,
+    projection: Projection,
+    pairs: Pairs,
+    values: NDArray[Any],
+    target_steps: int,
+    packets: Packets,
 ) -> tuple[Counts, Counts]:
     """Counts of a projection, and those by core.
 
-    values: (steps, neurons) of its source; target_steps: integer steps that its target runs.
+    values: (steps, neurons) of its source; target_steps: integer steps that its target runs;
+    packets: those of the projections before it.
     """
     plane = run.plane
     source = run.network.population(projection.source)
@@ -53,7 +60,7 @@ def count_projection(
     counts["events"] = _by_row(run, projection, bursts, np.ones(pairs.sources, np.int64))
     counts["addresses"] = _by_row(run, projection, bursts, pairs.visited)
     reached = _by_row(run, projection, bursts, np.diff(pairs.offsets))
-    _deliver(run, counts, by_core, bursts, way)
+    _deliver(run, counts, by_core, bursts, way, packets.own(projection, way))
     hits = reached
     if run.gate == "spike" and isinstance(projection.wiring, Submanifold):
         spiking = _spiking_sites(values, source.space.channels)
@@ -93,14 +100,21 @@ def _by_row(run: Run, projection: Projection, bursts: _Bursts, factor: Ints) -> 
     return out
 
 
-def _deliver(run: Run, counts: Counts, by_core: Counts, bursts: _Bursts, way: Routes) -> None:
+def _deliver(
+    run: Run,
+    counts: Counts,
+    by_core: Counts,
+    bursts: _Bursts,
+    way: Routes,
+    own: NDArray[np.uint8],
+) -> None:
     from neurospike.hw.tally.kernels import deliver
 
     totals = np.zeros((4, run.plane.rows), np.int64)
     where = run.plane.where
     deliver(
         bursts.row, bursts.key, bursts.core, bursts.events,
-        way.offsets, way.core, way.synapses, where.x, where.y, where.chip_x, where.chip_y,
+        way.offsets, way.core, way.synapses, own, where.x, where.y, where.chip_x, where.chip_y,
         totals, by_core["synops"], by_core["packets_in"], by_core["packets_out"], run.plane.flow,
     )  # fmt: skip
     for name, total in zip(("packets", "hops_x", "hops_y", "chip_crossings"), totals, strict=True):

@@ -16,6 +16,7 @@ from neurospike.hw.placement import Placement
 from neurospike.hw.sites import site_count
 from neurospike.hw.tally.indices import GENERATORS, rebuild
 from neurospike.hw.tally.mesh import Plane
+from neurospike.hw.tally.packets import Packets
 from neurospike.hw.tally.populations import count_population
 from neurospike.hw.tally.projections import count_projection
 from neurospike.hw.tally.run import Run
@@ -127,10 +128,11 @@ def tally(
         )
         found.populations[name] = own
         _keep(found.cores, name, by_core)
+    packets = Packets(network, plane.cores)
     for projection in network.projections:
         values = _values(network, sets, spikes, steps, projection.source)
         own, by_core = count_projection(
-            run, projection, pairs[projection.name], values, steps[projection.target]
+            run, projection, pairs[projection.name], values, steps[projection.target], packets
         )
         found.projections[projection.name] = own
         _keep(found.cores, projection.name, by_core)

@@ -61,12 +61,14 @@ architecture:
 
 
 class Small:
-    """Groups of neurons, dense synapses with delays, and cores that each group has for itself.
+    """Groups of neurons, dense synapses with delays, and cores that groups have or share.
 
     SANA-FE sends one packet from a neuron to a core, whichever groups sit there.
     """
 
-    def __init__(self, sizes: list[int], edges: list[tuple[int, int]], seed: int) -> None:
+    def __init__(
+        self, sizes: list[int], edges: list[tuple[int, int]], seed: int, *, shared: bool = False
+    ) -> None:
         rng = np.random.default_rng(seed)
         self.sizes = sizes
         self.threshold = rng.integers(60, 100, len(sizes)).tolist()
@@ -74,6 +76,8 @@ class Small:
         self.soft = rng.integers(0, 2, len(sizes)).astype(bool).tolist()
         self.bias = [rng.integers(20, 80, n) * (i == 0) for i, n in enumerate(sizes)]
         self.core = [rng.integers(2 * i, 2 * i + 2, n) for i, n in enumerate(sizes)]
+        if shared:
+            self.core = [rng.integers(0, 3, n) for n in sizes]
         self.edges = [
             (
                 a,
@@ -182,6 +186,13 @@ def assert_same(small: Small, steps: int, folder: Path) -> list[Any]:
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_random_network_with_loops_and_delays(seed, tmp_path) -> None:
     small = Small([12, 20, 7], [(0, 1), (1, 1), (1, 2), (2, 0)], seed)
+    assert all(s.any() for s in assert_same(small, 60, tmp_path))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_one_packet_serves_all_groups_of_a_core(seed, tmp_path) -> None:
+    edges = [(0, 1), (0, 2), (1, 1), (1, 2), (2, 0), (0, 0)]
+    small = Small([12, 20, 7], edges, seed, shared=True)
     assert all(s.any() for s in assert_same(small, 60, tmp_path))
 
 

@@ -84,6 +84,7 @@ class Oracle:
         most = [p.neuron.max_spikes for p in network.populations if isinstance(p.neuron, ILIFModel)]
         self.depth = 1 if mode == "graded" else max(most, default=1)
         self.links = defaultdict(Counter)
+        self.served = defaultdict(set)
         self.cores = defaultdict(Counter)
         self.populations = {p.name: self.population(p) for p in network.populations}
         self.projections = {p.name: self.projection(p) for p in network.projections}
@@ -180,7 +181,7 @@ class Oracle:
             if values[step, neuron] == 0:
                 continue
             group = c * projection.groups // channels
-            for row in self.rows_of(values[step, neuron], step, graded or real):
+            for event, row in enumerate(self.rows_of(values[step, neuron], step, graded or real)):
                 counts["events"][row] += 1
                 packets = set()
                 submanifold = between_voxels and isinstance(projection.wiring, Submanifold)
@@ -218,7 +219,12 @@ class Oracle:
                             counts["membrane_reads"][row] += 1
                             counts["membrane_writes"][row] += 1
                         self.cores[name, "synops"][row, self.core(target.name, n)] += 1
+                # One packet serves all projections of a neuron that end in one core.
+                served = self.served[source.name, projection.groups, projection.once]
                 for core in packets - {None}:
+                    if (step, neuron, event, core) in served:
+                        continue
+                    served.add((step, neuron, event, core))
                     hops = self.send(name, row, self.core(source.name, neuron), core)
                     counts["packets"][row] += 1
                     counts["hops_x"][row] += hops[0]
