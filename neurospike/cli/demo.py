@@ -14,7 +14,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("report"),
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """See it all in three minutes: train on generated solids and tones, look at spikes, count.
+    """See it all in three minutes: train on generated solids and tones, look at spikes, cost them.
 
     Example: neurospike demo --out report
     """
@@ -41,6 +41,13 @@ def demo(
             f"{result.energy_pj / 1e6:.2f} uJ",
             f"{result.twin_energy_pj / 1e6:.2f} uJ",
         ),
+        (
+            "energy on Loihi 1 (prices of SANA-FE)",
+            f"{result.chip.energy_pj / 1e6:.2f} uJ",
+            "",
+        ),
+        ("with the idle chip", f"{result.chip.total_pj / 1e6:.0f} uJ", ""),
+        ("latency on Loihi 1", f"{1e3 * result.chip.latency_s:.2f} ms", ""),
     ]
     rows += [
         ("", "", ""),
@@ -56,6 +63,13 @@ def demo(
             f"{result.sound_energy_pj / 1e6:.2f} uJ",
             f"{result.sound_twin_energy_pj / 1e6:.2f} uJ",
         ),
+        (
+            "energy on Loihi 1 (prices of SANA-FE)",
+            f"{result.sound_chip.energy_pj / 1e6:.2f} uJ",
+            "",
+        ),
+        ("with the idle chip", f"{result.sound_chip.total_pj / 1e6:.0f} uJ", ""),
+        ("latency on Loihi 1", f"{1e3 * result.sound_chip.latency_s:.2f} ms", ""),
     ]
     for name, spiking, twin in rows:
         say(f"  {name:<38}{spiking:>20}{twin:>16}")

@@ -164,9 +164,10 @@ def _on_chips(
     options: dict[str, Any],
     **arguments: Any,
 ) -> bool:
-    from neurospike.cli.energy_tables import page_of, print_tables, progress
+    from neurospike.cli.energy_tables import print_tables, progress
     from neurospike.files import write_atomically
     from neurospike.train.chip_energy import energy_on_chips
+    from neurospike.train.chip_energy_page import page_of
     from neurospike.train.chip_samples import Options
     from neurospike.viz import chip_page
 

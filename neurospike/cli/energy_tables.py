@@ -1,16 +1,15 @@
-"""What ``neurospike energy --chip`` prints, and the page that it writes."""
+"""What ``neurospike energy --chip`` prints."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from neurospike.cli.common import say
 from neurospike.hw.counts import number
 from neurospike.hw.pricing import Interval
-from neurospike.hw.report_page import OnChip, page_content
+from neurospike.hw.report_page import OnChip
 
 if TYPE_CHECKING:
     from neurospike.train.chip_energy import ChipEnergy
@@ -66,43 +65,6 @@ def print_tables(found: ChipEnergy) -> None:
     if found.verification is not None:
         say()
         say(found.verification.table())
-
-
-def page_of(found: ChipEnergy, checkpoint: Path) -> dict[str, Any]:
-    """Content of the page."""
-    facts = {
-        "checkpoint": str(checkpoint),
-        "test samples": found.samples,
-        "convention": found.convention,
-        "numbers": "integers of the chip's widths" if found.options.quantise else "real numbers",
-        "submanifold targets": "occupied" if found.options.gate == "voxel" else "spiking",
-        "index of voxels": found.options.generator,
-    }
-    notes = [
-        f"{name}: the mean energy is known to +-{_amount(half, 'pJ')} (95 % confidence, over "
-        f"{found.samples} samples)"
-        for name, half in found.ci95_pj.items()
-        if found.samples > 1
-    ]
-    accuracy = [
-        {
-            **row,
-            "accuracy": f"{100 * row['accuracy']:.1f} %",
-            "low": f"{100 * row['low']:.1f} %",
-            "high": f"{100 * row['high']:.1f} %",
-        }
-        for row in found.accuracy
-    ]
-    contest = found.contest
-    return page_content(
-        found.chips,
-        title=f"{found.recipe} on chips",
-        facts=facts,
-        notes=notes,
-        accuracy=accuracy,
-        opponents=[] if contest is None else contest.rows(),
-        opponent_notes=[] if contest is None else contest.notes(),
-    )
 
 
 def _row(found: ChipEnergy, one: OnChip) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The demonstration: train on generated solids and tones, look at spikes, count their cost."""
+"""The demonstration: train on generated solids and tones, look at spikes, cost them on a chip."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from torch import nn
 from neurospike import hw, viz
 from neurospike import nn as spiking
 from neurospike.files import check_writable_folder, write_atomically
+from neurospike.train.demo_chip import ChipDemo, run_on_chip
 from neurospike.train.demo_sound import SoundDemo, run_sound
 from neurospike.train.evaluation import evaluate, first_batch, open_run
 from neurospike.train.recipe import Recipe, load_recipe
@@ -46,6 +47,8 @@ class DemoResult:
     sound_energy_pj: float
     sound_twin_macs: float
     sound_twin_energy_pj: float
+    chip: ChipDemo
+    sound_chip: ChipDemo
     report: str
 
 
@@ -57,7 +60,7 @@ def run_demo(
     sound_recipe: Recipe | None = None,
     progress: bool = True,
 ) -> DemoResult:
-    """Train, evaluate, count and draw; everything lands in ``out``.
+    """Train, evaluate, count, emulate and draw; everything lands in ``out``.
 
     Parameters
     ----------
@@ -73,20 +76,23 @@ def run_demo(
     began = time.perf_counter()
     folder = check_writable_folder(out)
     recipe = recipe or load_recipe("demo")
-    say(f"1/5  {recipe.description}")
+    say(f"1/6  {recipe.description}")
     trained = fit(recipe, out=folder / "run", progress=progress)
     say(
-        f"2/5  E-3DSNN-T, {trained.parameters:,} parameters, {trained.epochs} epochs in "
+        f"2/6  E-3DSNN-T, {trained.parameters:,} parameters, {trained.epochs} epochs in "
         f"{trained.seconds:.0f} s; testing with integer and with binary spikes"
     )
     tested = evaluate(trained.checkpoint)
-    say("3/5  counting operations, layer by layer, beside the ANN twin")
+    say("3/6  counting operations, layer by layer, beside the ANN twin")
     model, recipe, source = open_run(trained.checkpoint)
     voxels = first_batch(build_task(recipe), source, 16)
     comparison = hw.compare(model, voxels)
-    say("4/5  words of tones: learning delays")
+    say("4/6  words of tones: learning delays")
     sound = run_sound(folder / "sound", recipe=sound_recipe, progress=progress)
-    say("5/5  drawing")
+    say("5/6  on Loihi 1, event by event")
+    chip = run_on_chip(trained.checkpoint, folder / "chip.html")
+    sound_chip = run_on_chip(sound.trained.checkpoint, folder / "chip_sound.html")
+    say("6/6  drawing")
     figures = draw(folder, model, voxels, source.classes, comparison) + sound.figures
     result = DemoResult(
         seconds=time.perf_counter() - began,
@@ -104,6 +110,8 @@ def run_demo(
         sound_energy_pj=sound.counted.spiking.energy_pj,
         sound_twin_macs=sound.counted.twin.macs,
         sound_twin_energy_pj=sound.counted.twin.energy_pj,
+        chip=chip,
+        sound_chip=sound_chip,
         report=str(folder / "index.html"),
     )
     write_page(folder, result, trained, comparison.table(), sound, figures)
@@ -207,10 +215,14 @@ def write_page(
         "energy, spiking": f"{result.energy_pj / 1e6:.2f} uJ per inference",
         "MACs, ANN twin": f"{result.twin_macs / 1e6:.2f} M per inference",
         "energy, ANN twin": f"{result.twin_energy_pj / 1e6:.2f} uJ per inference",
-    }
+    } | result.chip.facts
     viz.html_report(
         "neurospike: solids, and words of tones",
-        [("Solids", facts), ("Operations", table), ("Words of tones", sound.facts)],
+        [
+            ("Solids", facts),
+            ("Operations", table),
+            ("Words of tones", sound.facts | result.sound_chip.facts),
+        ],
         figures,
         folder / "index.html",
     )

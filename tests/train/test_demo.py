@@ -26,7 +26,7 @@ def test_both_halves_land_in_one_page(tmp_path: Path) -> None:
         sound_recipe=reduced("spoken-tones", {"size": 24}, {"hidden": 8}),
         progress=False,
     )
-    assert [line[:3] for line in lines] == ["1/5", "2/5", "3/5", "4/5", "5/5"]
+    assert [line[:3] for line in lines] == ["1/6", "2/6", "3/6", "4/6", "5/6", "6/6"]
     page = (tmp_path / "index.html").read_text("utf-8")
     assert "Words of tones" in page
     assert page.count("<figure") == 6
@@ -36,3 +36,8 @@ def test_both_halves_land_in_one_page(tmp_path: Path) -> None:
     )
     assert result.sound_synops > 0
     assert result.sound_twin_macs > 0
+    for chip in (result.chip, result.sound_chip):
+        assert 0 < chip.low_pj <= chip.energy_pj <= chip.high_pj < chip.total_pj
+        assert chip.cores >= chip.least_cores >= 1
+        assert Path(chip.page).is_file()
+    assert "energy on Loihi 1" in page
