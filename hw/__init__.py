@@ -15,6 +15,7 @@ from neurospike.hw.predictions import Predictions, predict_both
 from neurospike.hw.pricing import Interval, Report, price
 from neurospike.hw.quantising import integer_twin, quantise
 from neurospike.hw.registry import counts
+from neurospike.hw.sites import samples_of
 from neurospike.hw.tally import delay_storage, replay
 from neurospike.hw.twin import ann_twin
 from neurospike.hw.verification import Verification
@@ -53,5 +54,6 @@ __all__ = [
     "quantise",
     "relay_delays",
     "replay",
+    "samples_of",
     "verify",
 ]

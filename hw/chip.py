@@ -129,6 +129,7 @@ class Times(Part):
     hop_x: Time | None = Field(None, description="link passed along x")
     hop_y: Time | None = Field(None, description="link passed along y")
     barrier: Barrier | None = Field(None, description="all cores synchronised")
+    step_least: Time | None = Field(None, description="shortest step, synchronising included")
     tick: Time | None = Field(None, description="fixed step, however little there is to do")
 
 

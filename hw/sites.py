@@ -39,7 +39,7 @@ def active_sets(network: Network, x: VoxelTensor) -> list[ActiveSet]:
     if x.batch_size != 1:
         raise ArgumentError(
             f"hw.active_sets.x: must be one sample; got a batch of {x.batch_size}. Take them one "
-            "by one with samples_of."
+            "by one with hw.samples_of."
         )
     grid = network.levels[0].shape
     expected = network.input_shape or grid

@@ -76,6 +76,11 @@ class FunctionCall(LayerCall):
             return found
         if name in ("add", "sub"):
             return self._sum(-1.0 if name == "sub" else 1.0)
+        if name == "rsub":  # of x and y it is y - alpha * x
+            first, second, *alpha = args
+            self.args = (second, first)
+            self.kwargs = {**self.kwargs, **({"alpha": alpha[0]} if alpha else {})}
+            return self._sum(-1.0)
         if name in ("mul", "div"):
             return self._product(inverse=name == "div")
         if name == "neg":

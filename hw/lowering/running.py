@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from neurospike.errors import ArgumentError
+from neurospike.errors import ArgumentError, NeurospikeError
 from neurospike.hw.lowering import (
     rules_delays,
     rules_neurons,
@@ -71,7 +71,7 @@ def lower(
     UnloweredLayerError
         A layer, a function between layers, or a use of them that has no rule.
     ArgumentError
-        An example that is empty or has too few axes; delays that are not rounded.
+        An example that is empty, has too few axes or does not fit the model; delays that are not rounded.
 
     Cost
     ----
@@ -107,10 +107,25 @@ def lower(
     if not isinstance(sample, VoxelTensor):
         labels = labels.transpose(1, 2)
     watcher.store.put(values, labels)
-    with torch.inference_mode(False), evaluating(model), watcher.watching():
-        out = model(sample)
+    out = _watched(model, sample, watcher)
     output = _output(watcher, out)
     return _finished(builder, sample, output, kind, sequence=sequence)
+
+
+def _watched(model: nn.Module, sample: Tensor | VoxelTensor, watcher: Watcher) -> Any:
+    """What the model gives for the sample."""
+    try:
+        with torch.inference_mode(False), evaluating(model), watcher.watching():
+            return model(sample)
+    except NeurospikeError:
+        raise
+    except RuntimeError as error:
+        given = sample.features if isinstance(sample, VoxelTensor) else sample
+        sentence = " ".join(str(error).split())
+        raise ArgumentError(
+            "hw.lower.example: must be a sample that the model runs on; got one of shape "
+            f"{tuple(given.shape)}, and torch says: {sentence}"
+        ) from error
 
 
 def _first_sample(

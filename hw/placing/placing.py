@@ -180,6 +180,11 @@ def _sets(network: Network, example: VoxelTensor | None) -> list[ActiveSet]:
     if not network.levels:
         return []
     if example is not None:
+        if example.batch_size != 1:
+            raise ArgumentError(
+                f"hw.place.example: must be one sample; got a batch of {example.batch_size}. Place "
+                "them one by one: hw.samples_of takes a batch apart."
+            )
         return active_sets(network, example)
     kept: list[ActiveSet] = list(getattr(network, "example", ()) or ())
     if not kept:

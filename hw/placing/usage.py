@@ -27,7 +27,8 @@ def usage(
     """What every core needs of each limit that the chip has.
 
     An axon comes in for every source neuron, projection and core; it leaves once for every
-    destination core. Two projections of one source do not share axons.
+    destination core. Two projections of one source do not share axons, as nengo-loihi allocates
+    them, although the packet that is counted serves both, as SANA-FE sends it.
 
     Cost
     ----

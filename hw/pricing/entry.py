@@ -6,6 +6,7 @@ from pathlib import Path
 
 from neurospike.errors import ArgumentError
 from neurospike.hw.chip import Chip, chip_of
+from neurospike.hw.counts import number
 from neurospike.hw.pricing.affine import affine_bill
 from neurospike.hw.pricing.bill import Bill
 from neurospike.hw.pricing.charges import elements
@@ -98,7 +99,7 @@ def price(trace: Trace, chip: Chip | str | Path, convention: str = "per_activity
         for element in elements(trace):
             bill.charge(element)
         bill.check_scopes()
-    whole = bill.whole
+    whole, unpriced = bill.whole, bill.left()
     static = None
     if time.seconds is not None and chip.static_power is not None and not whole:
         static = idle.times(time.seconds) * 1e9  # mW s are 1e9 pJ
@@ -111,11 +112,15 @@ def price(trace: Trace, chip: Chip | str | Path, convention: str = "per_activity
         latency_s=time.seconds,
         steps_ns=time.steps_ns,
         static_pj=static,
-        unpriced=bill.left(),
+        unpriced=unpriced,
         untimed=time.untimed,
         sensitivity=bill.sensitivity(),
-        notes=_notes(trace, chip, time.note, whole=whole),
+        notes=_notes(trace, chip, time.note, unpriced, whole=whole),
     )
+
+
+_SYNAPSES = ("synops", "graded_synops", "macs")
+"""Counts without which an energy is not that of the network."""
 
 
 def _idle_power(chip: Chip) -> Interval:
@@ -126,12 +131,20 @@ def _idle_power(chip: Chip) -> Interval:
     return Interval.total(parts)
 
 
-def _notes(trace: Trace, chip: Chip, time_note: str, *, whole: bool) -> tuple[str, ...]:
+def _notes(
+    trace: Trace, chip: Chip, time_note: str, unpriced: dict[str, float], *, whole: bool
+) -> tuple[str, ...]:
     notes = [time_note] if time_note else []
     if trace.placement is None and chip.mesh.cores_per_chip > 1:
         notes.append("no placement, so no packets and hops; one chip is assumed to idle")
     elif trace.placement is not None and trace.placement.chip not in ("", chip.name):
         notes.append(f"placed on {trace.placement.chip}, priced as {chip.name}")
+    missing = [f"{number(unpriced[name])} {name}" for name in _SYNAPSES if unpriced.get(name)]
+    if missing:
+        notes.append(
+            f"the energy leaves out synapses for want of a price: {', '.join(missing)}; compare it "
+            "only with what leaves them out too"
+        )
     if whole:
         notes.append("the price holds all that the chip spends, idle power too")
     elif chip.static_power is None:

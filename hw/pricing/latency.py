@@ -65,17 +65,18 @@ def latency(trace: Trace, chip: Chip) -> Latency:
         # Which axis the busiest link lies on is not recorded: the slower one is taken.
         slower = max(("hop_x", "hop_y"), key=clock.nominal)
         links = links + clock.of(trace.links, "packets on the busiest link", slower)
-    barrier = _barrier(trace, clock)
+    barrier, least = _barrier(trace, clock), _least(clock)
     if not clock.used:
         return Latency(None, "the chip file has no times: latency and power are not known")
-    rows = np.maximum(work, links) + barrier[:, None]
+    busy = np.maximum(work, links)
+    rows = np.maximum(busy + barrier[:, None], least[:, None])
     low, nominal, high = (float(total) for total in rows.sum(axis=1) * 1e-9 / trace.samples)
     return Latency(
         Interval(low, nominal, high, weakest(*clock.used)),
         steps_ns={
             "cores": work[1],
             "links": np.maximum(links[1] - work[1], 0.0),
-            "barrier": np.full(trace.rows, barrier[1]),
+            "barrier": rows[1] - busy[1],
         },
         untimed={name: n / trace.samples for name, n in clock.untimed.items()},
     )
@@ -173,6 +174,15 @@ def _slowest(load: _Load) -> Ends:
     in_turn = np.asarray((load.soma + load.arrivals).max(axis=2, initial=0.0))
     in_turn[0] = np.maximum(load.soma[0], load.arrivals[0]).max(axis=1, initial=0.0)
     return in_turn
+
+
+def _least(clock: _Clock) -> Ends:
+    """(3,): low, nominal and high of the shortest step, in ns."""
+    least = clock.chip.times.step_least
+    if least is None:
+        return np.zeros(3)
+    clock.used.append(least.evidence)
+    return np.array(least.range)
 
 
 def _barrier(trace: Trace, clock: _Clock) -> Ends:

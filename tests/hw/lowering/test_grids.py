@@ -338,6 +338,27 @@ def test_shortcuts_and_functions_between_layers() -> None:
     assert (taken.weight[1:] != 0).all()
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: 1 - x,
+        lambda x: torch.rsub(x, 0.25, alpha=3),
+        lambda x: torch.rsub(x, torch.tensor(0.5, dtype=x.dtype)),
+        lambda x: torch.rsub(x, 2 * x),
+    ],
+)
+def test_a_current_taken_from_a_number(function) -> None:
+    class Inverted(nn.Module):
+        def forward(self, x):
+            return function(x)
+
+    torch.manual_seed(7)
+    first = lively(nn.Linear(4, 6), LIF(2.0)).double().eval()
+    model = SpikingSequential(*first, nn.Linear(6, 5), Inverted(), LIF(1.5)).double().eval()
+    x = events(9, 1, 4)
+    assert_equal(lower(model, x), model, x)
+
+
 def test_spikes_added_to_spikes() -> None:
     class Added(nn.Module):
         def __init__(self) -> None:
@@ -498,6 +519,8 @@ def test_bad_examples() -> None:
         lower(net, torch.ones(5, 1, 4), layout="batch")
     with pytest.raises(ArgumentError, match="not empty"):
         lower(net, torch.ones(0, 1, 4))
+    with pytest.raises(ArgumentError, match=r"shape \(5, 1, 3\), and torch says: mat1 and mat2"):
+        lower(net, torch.ones(5, 1, 3).double())
     for layer, message in [
         (nn.Conv2d(2, 3, 3, padding=1, padding_mode="circular"), "pads by circular"),
         (nn.BatchNorm2d(2, track_running_stats=False), "no running statistics"),

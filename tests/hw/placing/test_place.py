@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from neurospike.errors import ArgumentError, ChipLimitError
 from neurospike.hw import load_chip, place, place_as, relay_delays
@@ -11,6 +12,7 @@ from neurospike.hw.pairs import pairs_of
 from neurospike.hw.placing.order import morton_order
 from neurospike.hw.sites import active_sets
 from neurospike.hw.wiring import Pointwise, Submanifold, Taps, Window
+from neurospike.sparse import VoxelTensor
 from tests.hw.gesture import gesture_network
 from tests.hw.placing.chips import shrunk
 from tests.hw.placing.oracle import needs
@@ -261,3 +263,11 @@ def test_a_crossbar_takes_an_axon_for_every_delay_and_tap():
     assert axons("truenorth_akopyan", net(late, 1)) == [2 + 1 + 3]
     assert axons("truenorth_akopyan", net(None, 4)) == [3 * 4]
     assert axons("loihi1_sanafe", net(late, 1)) == [3]
+
+
+def test_a_batch_of_voxels_is_refused_in_one_line():
+    both = VoxelTensor(
+        torch.tensor([[0, 0, 0, 1], [1, 0, 0, 1]]), torch.ones(2, 2), (6, 6, 6), batch_size=2
+    )
+    with pytest.raises(ArgumentError, match=r"hw\.place\.example: must be one sample"):
+        place(voxel_net(), load_chip("loihi1_sanafe"), both)

@@ -104,3 +104,15 @@ def test_chips_idle_together() -> None:
     report = hw.price(trace(cores=CORES, placement=both), "loihi1_sanafe")
     assert report.chips == 2
     assert report.static_pj.nominal == pytest.approx(2 * 104.4e9 * report.latency_s.nominal)
+
+
+def test_a_step_is_never_shorter_than_the_chips_shortest() -> None:
+    cores = {"b": {"accesses": counts([0, 1, 0, 0, 1000])}}
+    quick, slow = (
+        hw.price(trace(cores={"b": {"accesses": row}}, placement=PLACED), "loihi2_candidate")
+        for row in (counts([0, 1, 0, 0, 0]), cores["b"]["accesses"])
+    )
+    chip = hw.load_chip("loihi2_candidate")
+    assert quick.latency_s.nominal == pytest.approx(200e-9)
+    assert quick.steps_ns["barrier"][0] == pytest.approx(200 - chip.times.neuron_access.value)
+    assert slow.latency_s.nominal == pytest.approx(1000 * chip.times.neuron_access.value * 1e-9)

@@ -189,3 +189,11 @@ def test_a_chip_may_be_a_chip() -> None:
     done = trace(projection={"synops": 1})
     chip = hw.load_chip("loihi1_sanafe")
     assert hw.price(done, chip).energy_pj == hw.price(done, "loihi1_sanafe").energy_pj
+
+
+def test_synapses_without_a_price_are_a_note() -> None:
+    graded = hw.price(trace(projection={"graded_synops": 1200, "packets": 1}), "loihi1_sanafe")
+    assert any("1,200 graded_synops" in note for note in graded.notes)
+    assert "want of a price: 1,200 graded_synops" in graded.table()
+    unary = hw.price(trace(projection={"synops": 1200, "packets": 1}), "loihi1_sanafe")
+    assert not any("want of a price" in note for note in unary.notes)
