@@ -71,7 +71,8 @@ def lower(
     UnloweredLayerError
         A layer, a function between layers, or a use of them that has no rule.
     ArgumentError
-        An example that is empty, has too few axes or does not fit the model; delays that are not rounded.
+        An example that is empty, has too few axes or does not fit the model; delays that
+        are not rounded.
 
     Cost
     ----
