@@ -26,9 +26,10 @@ def usage(
 ) -> dict[str, Use]:
     """What every core needs of each limit that the chip has.
 
-    An axon comes in for every source neuron, projection and core; it leaves once for every
-    destination core. Two projections of one source do not share axons, as nengo-loihi allocates
-    them, although the packet that is counted serves both, as SANA-FE sends it.
+    Axons are counted per projection, as nengo-loihi allocates them: one comes in for every source
+    neuron, projection and core, and one leaves for every projection and destination core. Packets
+    are counted per core, as SANA-FE sends them: where two projections of one source meet in a
+    core, each takes axons, and one packet serves both.
 
     Cost
     ----

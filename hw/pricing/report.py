@@ -81,8 +81,9 @@ class Report:
     latency_s
         Time of one inference; None where it is not known, and ``notes`` say why.
     steps_ns
-        What a step waits for -> (steps,) ns: "cores", then what "links" and "barrier" add; of all
-        samples, as the trace has its rows. Empty without a time.
+        What a step waits for -> (steps,) ns: "cores", then what "links" and "barrier" add; the
+        latter holds what is left of the chip's shortest step. Of all samples, as the trace has its
+        rows. Empty without a time.
     static_pj
         Energy of idle power over that time; None where the time or the power is not known.
     unpriced
