@@ -106,6 +106,11 @@ def _overview(body: Body, page: Part) -> None:
     if any(row["energy"] for row in shown):
         spec = figures.range_figure(shown, "energy", "energy per inference", "pJ")
         caption = "Low, nominal and high, where sources disagree."
+        if len(shown) > len(fit):
+            caption += (
+                " Chips by their own prices; the networks below them on one machine for all, see "
+                "Opponents: compare within a group, not across."
+            )
         body.add(tab, body.figure(spec, caption))
     notes = "".join(f"<li>{html.escape(str(note))}</li>" for note in page.get("notes", ()))
     if notes:
