@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from neurospike.errors import UncountedLayerError
 from neurospike.hw.conventions import Convention, Place
@@ -18,11 +17,11 @@ from neurospike.hw.operations import Call, Operations, Synapses
 from neurospike.hw.origins import Kind, Origin, Origins, Trail, tensors_in
 from neurospike.hw.registry import Rule, find_rule, uncounted
 from neurospike.hw.rules_spiking import membranes
-from neurospike.hw.watching import watched
+from neurospike.hw.watching import PassWatcher
 from neurospike.nn import Stateful
 
 
-class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Tracer(PassWatcher):  # type: ignore[no-untyped-call]
     """Books every layer with a rule, and every function that a forward computes by itself.
 
     Layers are watched at their ``forward`` and, if stateful, their ``step``; functions are seen
@@ -30,24 +29,15 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """
 
     def __init__(self, model: nn.Module, convention: Convention, *, batch: int, steps: int) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__(model)
         self.origins = Origins()
         self.ledger = Ledger()
-        self._model = model
         self._convention = convention
         self._batch = batch
         self._steps = steps
-        self._path = ""
-        self._muted = False
         self._neuron = False
         self._no_synapses_yet = True
         self._touched: set[int] = set()
-
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Route every layer's ``forward`` and ``step`` through this tracer."""
-        with watched(self._model, self._called), self:
-            yield
 
     def _called(
         self,
@@ -175,25 +165,6 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
                     layer, path, f" (its own parameter '{name}' meets nothing that can be counted)"
                 )
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        """Count one function between layers."""
-        kwargs = kwargs or {}
-        if self._muted:
-            return func(*args, **kwargs)
-        if func.name().partition("::")[0] == "aten" and func.has_kernel_for_dispatch_key(
-            torch._C.DispatchKey.CompositeImplicitAutograd
-        ):
-            with self:
-                parts = func.decompose(*args, **kwargs)
-            if parts is not NotImplemented:
-                return parts
-        out = func(*args, **kwargs)
-        with self._mute():
-            self._function(func, args, kwargs, out)
-        return out
-
     def _function(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
         results = [t for t in flat(out) if t.dtype.is_floating_point or t.dtype.is_complex]
         if not results:
@@ -247,14 +218,6 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if kept.macs or kept.acs or kept.synops:
             spikes = any(self.origins.of(t).kind == Kind.SPIKES for t in operands.tensors)
             self.ledger.add(self._path, name, kept, spikes=spikes, values=None)
-
-    @contextmanager
-    def _mute(self) -> Iterator[None]:
-        before, self._muted = self._muted, True
-        try:
-            yield
-        finally:
-            self._muted = before
 
     @contextmanager
     def _inside(self, path: str, *, neuron: bool = False) -> Iterator[None]:

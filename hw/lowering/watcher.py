@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from neurospike.errors import UnloweredLayerError
 from neurospike.hw.lowering.builder import Builder
@@ -17,7 +16,7 @@ from neurospike.hw.lowering.labels import UNKNOWN, ZERO, LabelStore
 from neurospike.hw.lowering.layer_call import LayerCall
 from neurospike.hw.lowering.registry import TABLE, unlowered, unruled
 from neurospike.hw.origins import tensors_in
-from neurospike.hw.watching import watched
+from neurospike.hw.watching import PassWatcher
 from neurospike.nn import ILIF, UnarySpikes
 
 
@@ -25,7 +24,7 @@ class _RefusedError(RuntimeError):
     """Carries a refusal out of torch's operators; never seen outside of ``watching``."""
 
 
-class Watcher(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Watcher(PassWatcher):  # type: ignore[no-untyped-call]
     """Hands every call of a layer with a rule to the rule."""
 
     @classmethod
@@ -34,20 +33,17 @@ class Watcher(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return False
 
     def __init__(self, model: nn.Module) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__(model)
         self.builder = Builder()
         self.store = LabelStore()
-        self._model = model
-        self._path = ""
         self._layer = model
-        self._muted = False
         self._refusal: UnloweredLayerError | None = None
 
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Route every layer's ``forward`` and ``step`` through this watcher."""
         try:
-            with watched(self._model, self._called), _integers(self._model), self:
+            with _integers(self._model), super().watching():
                 yield
         except _RefusedError:
             raise (self._refusal or unlowered("the model", "was refused")) from None
@@ -106,31 +102,15 @@ class Watcher(TorchDispatchMode):  # type: ignore[no-untyped-call]
             )
         self.store.put(found[0], labels)
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        """Follow one function between layers."""
-        kwargs = kwargs or {}
-        if self._muted:
-            return func(*args, **kwargs)
-        if func.name().partition("::")[0] == "aten" and func.has_kernel_for_dispatch_key(
-            torch._C.DispatchKey.CompositeImplicitAutograd
-        ):
-            with self:
-                parts = func.decompose(*args, **kwargs)
-            if parts is not NotImplemented:
-                return parts
-        out = func(*args, **kwargs)
+    def _function(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
         try:
-            with self._mute():
-                self._function(func, args, kwargs, out)
+            self._follow(func, args, kwargs, out)
         except UnloweredLayerError as error:
             # Torch takes a TypeError inside an operator for one that does not know its operands.
             self._refusal = error
             raise _RefusedError from error
-        return out
 
-    def _function(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
+    def _follow(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
         results = list(flat(out))
         given = list(flat((args, kwargs)))
         if not results or not any(self.store.knows(tensor) for tensor in given):
@@ -176,14 +156,6 @@ class Watcher(TorchDispatchMode):  # type: ignore[no-untyped-call]
             zero = base == "zero" or args[1] == 0
             labels = torch.full(target.shape, ZERO if zero else UNKNOWN)
         self.store.put(target, labels)
-
-    @contextmanager
-    def _mute(self) -> Iterator[None]:
-        before, self._muted = self._muted, True
-        try:
-            yield
-        finally:
-            self._muted = before
 
     @contextmanager
     def _inside(self, path: str, layer: nn.Module) -> Iterator[None]:
