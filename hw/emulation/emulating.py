@@ -20,7 +20,7 @@ from neurospike.hw.pairs import pairs_of
 from neurospike.hw.placement import Placement
 from neurospike.hw.quantising import quantise as quantised_network
 from neurospike.hw.sites import site_count
-from neurospike.hw.tally import Tally, depth_of, joined, tally
+from neurospike.hw.tally import Tally, joined, tally
 from neurospike.hw.trace import Schedule, SpikeMode, Trace
 
 Gate = Literal["voxel", "spike"]
@@ -188,25 +188,14 @@ def _one(network: Network, options: _Options, index: int, sample: Sample) -> _Pa
 
 def _trace(network: Network, options: _Options, parts: list[_Part]) -> Trace:
     runs = [part.run for part in parts]
-    found = joined([part.tally for part in parts])
-    return Trace(
-        network=network,
-        placement=options.placement,
+    return joined([part.tally for part in parts]).trace(
+        network,
+        options.placement,
         schedule=options.schedule,
         mode=options.mode,
-        samples=len(parts),
-        depth=depth_of(network, options.mode),
+        generator=options.generator,
         spikes={p.name: _together(network, p.name, runs) for p in network.populations},
         output=[part.output for part in parts],
-        populations=found.populations,
-        projections=found.projections,
-        shortcuts=found.shortcuts,
-        cores=found.cores,
-        links=found.links,
-        flow=found.flow,
-        sites=found.sites,
-        rebuild=found.rebuild,
-        generator=options.generator,
         margin={
             name: np.concatenate([run.margin[name] for run in runs]) for name in runs[0].margin
         },

@@ -13,7 +13,7 @@ from neurospike.hw.network import Network
 from neurospike.hw.pairs import pairs_of
 from neurospike.hw.placement import Placement
 from neurospike.hw.sites import active_sets, samples_of
-from neurospike.hw.tally.tallying import Tally, depth_of, joined, tally
+from neurospike.hw.tally.tallying import Tally, joined, tally
 from neurospike.hw.trace import SpikeMode, Trace
 from neurospike.sparse import ActiveSet, VoxelTensor
 
@@ -83,33 +83,21 @@ def replay(
         )
     samples = [] if inputs is None else samples_of(inputs)
     count = _samples(spikes, len(samples))
-    tallies, sets_of = [], []
-    for index in range(count):
-        sets = active_sets(network, samples[index]) if network.levels else []
-        sets_of.append(sets)
-        tallies.append(
-            _one(network, sets, _sample(spikes, index), _sample(updates or {}, index),
-                 placement, gate, mode, generator)
-        )  # fmt: skip
-    found = joined(tallies)
-    return Trace(
-        network=network,
-        placement=placement,
+    tallies = [
+        _one(
+            network, active_sets(network, samples[index]) if network.levels else [],
+            _sample(spikes, index), _sample(updates or {}, index),
+            placement, gate, mode, generator,
+        )
+        for index in range(count)
+    ]  # fmt: skip
+    return joined(tallies).trace(
+        network,
+        placement,
         schedule="layerwise",
         mode=cast(SpikeMode, mode),
-        samples=count,
-        depth=depth_of(network, mode),
-        spikes=_together(spikes, bool(network.levels)),
-        output=[],
-        populations=found.populations,
-        projections=found.projections,
-        shortcuts=found.shortcuts,
-        cores=found.cores,
-        links=found.links,
-        flow=found.flow,
-        sites=found.sites,
-        rebuild=found.rebuild,
         generator=generator,
+        spikes=_together(spikes, bool(network.levels)),
     )
 
 

@@ -21,7 +21,7 @@ from neurospike.hw.tally.populations import count_population
 from neurospike.hw.tally.projections import count_projection
 from neurospike.hw.tally.run import Run
 from neurospike.hw.tally.shortcuts import count_shortcut
-from neurospike.hw.trace import Counts, SpikeMode
+from neurospike.hw.trace import Counts, Schedule, SpikeMode, Trace
 from neurospike.hw.wiring import Pairs
 from neurospike.sparse import ActiveSet
 
@@ -48,6 +48,40 @@ class Tally:
     rebuild: dict[str, Counts] = field(default_factory=dict)
     sites: NDArray[np.int64] = field(default_factory=lambda: np.zeros((1, 0), np.int64))
     flow: NDArray[np.int64] = field(default_factory=lambda: np.zeros((4, 0, 0), np.int64))
+
+    def trace(
+        self,
+        network: Network,
+        placement: Placement | None,
+        *,
+        schedule: Schedule,
+        mode: SpikeMode,
+        generator: str,
+        spikes: dict[str, Any],
+        output: Sequence[NDArray[Any]] = (),
+        margin: dict[str, NDArray[Any]] | None = None,
+    ) -> Trace:
+        """The trace that these are the counts of; arguments as in ``Trace``."""
+        return Trace(
+            network=network,
+            placement=placement,
+            schedule=schedule,
+            mode=mode,
+            samples=len(self.sites),
+            depth=depth_of(network, mode),
+            spikes=spikes,
+            output=list(output),
+            populations=self.populations,
+            projections=self.projections,
+            shortcuts=self.shortcuts,
+            cores=self.cores,
+            links=self.links,
+            flow=self.flow,
+            sites=self.sites,
+            rebuild=self.rebuild,
+            generator=generator,
+            margin=margin or {},
+        )
 
 
 def depth_of(network: Network, mode: str = "unary") -> int:
