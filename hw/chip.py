@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from neurospike.errors import ArgumentError, DataError
+from neurospike.errors import DataError
+from neurospike.files import Shipped
 from neurospike.hw.figures import (
     Barrier,
     Bits,
@@ -28,6 +27,8 @@ from neurospike.hw.figures import (
 from neurospike.hw.placement import Mesh
 
 Edge = Annotated[int, Field(strict=True, ge=1)]
+
+_SHIPPED = Shipped("neurospike.hw", "chips", argument="load_chip.name_or_path", kind="a chip file")
 
 
 class MeshPart(Sourced):
@@ -239,10 +240,7 @@ def list_chips() -> list[str]:
     >>> "loihi1_sanafe" in list_chips()
     True
     """
-    folder = files("neurospike.hw") / "chips"
-    return sorted(
-        p.name.removesuffix(".toml") for p in folder.iterdir() if p.name.endswith(".toml")
-    )
+    return _SHIPPED.names()
 
 
 def load_chip(name_or_path: str | Path) -> Chip:
@@ -261,27 +259,11 @@ def load_chip(name_or_path: str | Path) -> Chip:
     >>> load_chip("speck2f").limits.cores.value
     9.0
     """
-    name = str(name_or_path)
-    if name in list_chips():
-        text = (files("neurospike.hw") / "chips" / f"{name}.toml").read_text("utf-8")
-    elif name.endswith(".toml"):
-        try:
-            text = Path(name).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"{name}: cannot be read as a chip file ({error}).") from error
-    else:
-        raise ArgumentError(
-            f"load_chip.name_or_path: must be one of {', '.join(list_chips())}, or the path of a "
-            f".toml file; got {name!r}."
-        )
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise DataError(f"{name}: not valid TOML: {error}.") from error
+    content = _SHIPPED.read(name_or_path)
     try:
         return Chip.model_validate(content)
     except ValidationError as error:
-        raise DataError(f"{name}: {_first_problem(error)}") from error
+        raise DataError(f"{name_or_path}: {_first_problem(error)}") from error
 
 
 def chip_of(chip: Chip | str | Path) -> Chip:

@@ -1,14 +1,74 @@
-"""Files written whole or not at all: a leaf, like ``errors``, that every part may import."""
+"""Files written whole or not at all, and TOML files that ship with the package.
+
+A leaf, like ``errors``, that every part may import.
+"""
 
 from __future__ import annotations
 
 import os
 import tempfile
+import tomllib
+from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
-from neurospike.errors import DataError
+from neurospike.errors import ArgumentError, DataError
 
-__all__ = ["check_writable_folder", "write_atomically"]
+__all__ = ["Shipped", "check_writable_folder", "write_atomically"]
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """TOML files in a folder of the package, known by name, beside users' own, known by path.
+
+    Attributes
+    ----------
+    package, folder
+        Where they lie.
+    argument, kind
+        Owner and argument that names are given as, and what a file is, for errors.
+    """
+
+    package: str
+    folder: str
+    argument: str
+    kind: str
+
+    def names(self) -> list[str]:
+        """Names of the files that ship with the package."""
+        folder = files(self.package) / self.folder
+        return sorted(
+            p.name.removesuffix(".toml") for p in folder.iterdir() if p.name.endswith(".toml")
+        )
+
+    def read(self, name_or_path: str | Path) -> dict[str, Any]:
+        """The content of a file, by name or by path.
+
+        Raises
+        ------
+        ArgumentError
+            An unknown name.
+        DataError
+            A file that is missing, or no TOML.
+        """
+        name, names = str(name_or_path), self.names()
+        if name in names:
+            text = (files(self.package) / self.folder / f"{name}.toml").read_text("utf-8")
+        elif name.endswith(".toml"):
+            try:
+                text = Path(name).read_text("utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise DataError(f"{name}: cannot be read as {self.kind} ({error}).") from error
+        else:
+            raise ArgumentError(
+                f"{self.argument}: must be one of {', '.join(names)}, or the path of a .toml "
+                f"file; got {name!r}."
+            )
+        try:
+            return tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise DataError(f"{name}: not valid TOML: {error}.") from error
 
 
 def write_atomically(path: str | Path, content: bytes | str) -> None:

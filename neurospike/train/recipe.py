@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ValidationError, model_validator
 
-from neurospike.errors import ArgumentError, DataError
+from neurospike.errors import DataError
+from neurospike.files import Shipped
 from neurospike.train.sections import (
     ActivityPart,
     AugmentPart,
@@ -25,6 +24,8 @@ from neurospike.train.sections import (
     TrainingPart,
     VoxelPart,
 )
+
+_SHIPPED = Shipped("neurospike.train", "recipes", argument="train.recipe", kind="a recipe")
 
 
 class Recipe(Part):
@@ -66,10 +67,7 @@ class Recipe(Part):
 
 def recipe_names() -> list[str]:
     """Names of the recipes that ship with the package."""
-    folder = files("neurospike.train") / "recipes"
-    return sorted(
-        p.name.removesuffix(".toml") for p in folder.iterdir() if p.name.endswith(".toml")
-    )
+    return _SHIPPED.names()
 
 
 def load_recipe(name_or_path: str | Path) -> Recipe:
@@ -82,24 +80,7 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
     DataError
         A file that is missing, no TOML, or has unknown keys or values out of range.
     """
-    name = str(name_or_path)
-    if name in recipe_names():
-        text = (files("neurospike.train") / "recipes" / f"{name}.toml").read_text("utf-8")
-    elif name.endswith(".toml"):
-        try:
-            text = Path(name).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"{name}: cannot be read as a recipe ({error}).") from error
-    else:
-        raise ArgumentError(
-            f"train.recipe: must be one of {', '.join(recipe_names())}, or the path of a .toml "
-            f"file; got {name!r}."
-        )
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise DataError(f"{name}: not valid TOML: {error}.") from error
-    return parse_recipe(content, origin=name)
+    return parse_recipe(_SHIPPED.read(name_or_path), origin=str(name_or_path))
 
 
 def parse_recipe(content: dict[str, Any], *, origin: str) -> Recipe:
