@@ -61,7 +61,7 @@ class Origins:
         """The origin of one tensor; a boolean one is spikes, an unknown one is real."""
         if tensor.dtype == torch.bool:
             return Origin(Kind.SPIKES)
-        found = self._known.get(_address(tensor))
+        found = self._known.get(address_of(tensor))
         return UNKNOWN if found is None else found[1]
 
     def kind(self, value: Any) -> Kind:
@@ -74,7 +74,7 @@ class Origins:
             if len(self._known) > self._limit:
                 self._forget_dead()
             storage = tensor.untyped_storage()
-            self._known[storage._cdata] = (_weak(storage), origin)
+            self._known[storage._cdata] = (weak_of(storage), origin)
 
     def _forget_dead(self) -> None:
         alive = {}
@@ -103,10 +103,12 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
             yield from tensors_in(getattr(value, field.name))
 
 
-def _weak(storage: Any) -> StorageWeakRef:
+def weak_of(storage: Any) -> StorageWeakRef:
+    """A reference that keeps a storage's address from being given to another one."""
     return StorageWeakRef(storage)  # type: ignore[no-untyped-call]
 
 
-def _address(tensor: Tensor) -> int:
+def address_of(tensor: Tensor) -> int:
+    """Where a tensor's numbers are kept; views share it."""
     address: int = tensor.untyped_storage()._cdata
     return address

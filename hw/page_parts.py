@@ -57,10 +57,10 @@ def placement_part(trace: Trace) -> dict[str, Any] | None:
         for index in range(placement.cores)
     ]
     layers = [_use_layer(name, use) for name, use in placement.use.items()]
-    layers += _load_layers(trace)
+    layers += _load_layers(trace, placement.cores)
     heat = _heat(trace)
     if heat is not None:
-        layers.append(_layer("messages that the router sent on", "load", "messages", heat))
+        layers.append(_layer("messages that the router sent on", "messages", heat))
     return {
         "facts": {
             "chips": placement.chips,
@@ -193,7 +193,7 @@ def _grid(placement: Placement) -> tuple[NDArray[Any], NDArray[Any], list[list[f
 def _use_layer(name: str, use: Use) -> dict[str, Any]:
     title = name.replace("_", " ")
     if not use.limit:
-        return _layer(title, "load", use.unit, use.used)
+        return _layer(title, use.unit, use.used)
     return {
         "name": title,
         "kind": "use",
@@ -204,10 +204,8 @@ def _use_layer(name: str, use: Use) -> dict[str, Any]:
     }
 
 
-def _load_layers(trace: Trace) -> list[dict[str, Any]]:
+def _load_layers(trace: Trace, cores: int) -> list[dict[str, Any]]:
     """Work of every core per inference, summed over the elements that have it."""
-    placement = trace.placement
-    cores = 0 if placement is None else placement.cores
     sums: dict[str, NDArray[np.float64]] = {}
     for counts in trace.cores.values():
         for name, table in counts.items():
@@ -215,18 +213,16 @@ def _load_layers(trace: Trace) -> list[dict[str, Any]]:
             total += table.sum(0) / max(trace.samples, 1)
     shown = ("synops", "updates", "fired", "packets_in", "packets_out")
     return [
-        _layer(
-            f"{name.replace('_', ' ')} per inference", "load", name.replace("_", " "), sums[name]
-        )
+        _layer(f"{name.replace('_', ' ')} per inference", name.replace("_", " "), sums[name])
         for name in shown
         if name in sums and sums[name].any()
     ]
 
 
-def _layer(name: str, kind: str, unit: str, values: NDArray[Any]) -> dict[str, Any]:
+def _layer(name: str, unit: str, values: NDArray[Any]) -> dict[str, Any]:
     return {
         "name": name,
-        "kind": kind,
+        "kind": "load",
         "unit": unit,
         "limit": None,
         "values": [float(value) for value in values],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -86,10 +87,7 @@ def _voxel_pairs(wiring: Wiring, source: Space, target: Space, sets: list[Active
             raise _misfit(wiring, source, target)
         return _onto_itself(len(active), wiring.count if isinstance(wiring, Taps) else 1)
     found, window = _kernel_map(wiring, source, target, sets)
-    if isinstance(wiring, Transposed):
-        visited = _visited_transposed(wiring.window, sites, target.shape)
-    else:
-        visited = _visited(window, sites, target.shape)
+    visited = _visited(wiring if isinstance(wiring, Transposed) else window, sites, target.shape)
     return _from_map(found, site_count(target, sets), visited)
 
 
@@ -141,11 +139,9 @@ def _arithmetic(wiring: Wiring, sites: Ints, source: Edges, target: Edges) -> Pa
         at = np.repeat(_linear(sites, source), count)
         return _pairs(np.full(n, count), tap, at, count, targets)
     window = _centred(wiring) if isinstance(wiring, Submanifold) else wiring
-    plain = window.window if isinstance(window, Transposed) else window
+    plain, reach = _reach(window)
     if not len(plain.kernel) == len(source) == len(target):
         raise _misfit(wiring, source, target)
-    turned = isinstance(window, Transposed)
-    reach = _reached_transposed if turned else _reached
     # A window is a product of its axes: (N, taps so far) of targets, axis by axis.
     site: NDArray[Any] = np.zeros((n, 1), np.int64)
     inside: NDArray[Any] = np.ones((n, 1), bool)
@@ -189,18 +185,19 @@ def _reached_transposed(
     return q, (q >= 0) & (q < edge)
 
 
-def _visited(window: Window, sites: Ints, shape: Edges) -> Ints:
+def _reach(wiring: Window | Transposed) -> tuple[Window, Callable[..., Any]]:
+    """The window, and what an axis of it reaches."""
+    if isinstance(wiring, Transposed):
+        return wiring.window, _reached_transposed
+    return wiring, _reached
+
+
+def _visited(wiring: Window | Transposed, sites: Ints, shape: Edges) -> Ints:
     """Taps inside the target's grid, a site; the product of the axes."""
+    window, reach = _reach(wiring)
     counts = np.ones(len(sites), np.int64)
     for axis, edge in enumerate(shape):
-        counts *= _reached(window, sites[:, axis], axis, edge)[1].sum(1)
-    return counts
-
-
-def _visited_transposed(window: Window, sites: Ints, shape: Edges) -> Ints:
-    counts = np.ones(len(sites), np.int64)
-    for axis, edge in enumerate(shape):
-        counts *= _reached_transposed(window, sites[:, axis], axis, edge)[1].sum(1)
+        counts *= reach(window, sites[:, axis], axis, edge)[1].sum(1)
     return counts
 
 

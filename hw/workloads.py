@@ -122,8 +122,8 @@ def workload(trace: Trace, inputs: Any = None) -> Workload:
     window = trace.network.layout != "sequence"
     samples = max(trace.samples, 1)
     spikes = {name: _each(trace, values) for name, values in trace.spikes.items()}
-    whole = {name: [_folded(one, window, np.ones_like) for one in v] for name, v in spikes.items()}
-    alive = {name: [_folded(one, window, _nonzero) for one in v] for name, v in spikes.items()}
+    alive = {name: [_alive(one, window) for one in v] for name, v in spikes.items()}
+    whole = {name: [np.ones_like(one) for one in v] for name, v in alive.items()}
     voxels = inputs if trace.network.levels else None
     dense = replay(trace.network, whole, inputs=voxels)
     skipping = replay(trace.network, alive, inputs=voxels)
@@ -223,16 +223,11 @@ def _each(trace: Trace, values: Any) -> Arrays:
     return list(np.split(np.asarray(values), max(trace.samples, 1)))
 
 
-def _folded(values: NDArray[Any], window: bool, what: Any) -> NDArray[np.int64]:
-    """The twin's activations of one sample, as zeros and ones, (passes, neurons)."""
+def _alive(values: NDArray[Any], window: bool) -> NDArray[np.int64]:
+    """Where the twin's activations of one sample are not zero, (passes, neurons)."""
     if window:
         values = np.abs(values).sum(0, keepdims=True)
-    found: NDArray[np.int64] = what(values).astype(np.int64)
-    return found
-
-
-def _nonzero(values: NDArray[Any]) -> NDArray[Any]:
-    found: NDArray[Any] = values != 0
+    found: NDArray[np.int64] = (values != 0).astype(np.int64)
     return found
 
 

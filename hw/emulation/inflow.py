@@ -8,6 +8,7 @@ import numpy as np
 
 from neurospike.hw.emulation.record import Array
 from neurospike.hw.network import Projection
+from neurospike.hw.quantising.rounding import requantised
 from neurospike.hw.wiring import Pairs, Submanifold
 
 
@@ -64,9 +65,7 @@ class Inflow:
         """The current of the first step, (neurons,)."""
         held, touched = np.zeros((1, neurons), dtype), np.zeros((1, neurons), np.uint8)
         self._accumulate(0, min(1, len(self.sent)), held, touched)
-        half = (1 << self.shift) >> 1
-        rounded: Array = (held[0] + half) >> self.shift if self.shift else held[0]
-        return rounded
+        return requantised(held[0], self.shift) if self.shift else held[0]
 
     def _accumulate(self, start: int, stop: int, ring: Array, touched: Array) -> None:
         from neurospike.hw.emulation import kernels

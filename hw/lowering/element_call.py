@@ -105,7 +105,7 @@ class ElementCall:
         if steps != len(number):
             raise self.refuse("is a neuron whose input does not have time as its first axis")
         sent = self.builder.integrate(current, neuron, self.path)
-        return _placed(sent, number, shape)
+        return placed(sent, number, shape)
 
     def fire_on(self, labels: Labels, neuron: NeuronModel) -> Labels:
         """Neurons behind what another method returned."""
@@ -113,7 +113,7 @@ class ElementCall:
         if not isinstance(current, Current):
             raise self.refuse("puts neurons behind what is no current")
         number, _ = reading.block(current, labels, self.where)
-        return _placed(self.builder.integrate(current, neuron, self.path), number, labels.shape)
+        return placed(self.builder.integrate(current, neuron, self.path), number, labels.shape)
 
     def channelwise(self, value: Any, *, axis: int = -1) -> Floats:
         """(channels,) of a parameter with one number for every place along an axis of the input."""
@@ -143,7 +143,7 @@ class ElementCall:
         if biases is not None and biases.ndim == 2 and current.space.level is not None:
             raise self.refuse("adds other numbers to other voxels of a channel")
         scaled = self.builder.scaled(current, factors[0], biases, self.path, self.where)
-        return _placed(scaled, number, shape)
+        return placed(scaled, number, shape)
 
     def _current(self) -> tuple[Current, Labels, tuple[int, ...]]:
         """The input as a current, (steps, numbers) of its places, and its shape."""
@@ -187,7 +187,7 @@ class ElementCall:
         labels = self.labels()
         axes = len(window)
         grid = labels.reshape(-1, *labels.shape[-1 - axes :])
-        parts, _ = reading.grid_rows(self.builder, grid, self.where)
+        parts = reading.grid_rows(self.builder, grid, self.where)
         out = np.empty((*grid.shape[:2], math.prod(self.output.shape[-axes:])), np.int64)
         for part in parts:
             found = np.moveaxis(self.pooled(part.node, window, mean=True).labels(), 2, 1)
@@ -222,7 +222,7 @@ def whole(value: Any) -> NDArray[np.int32]:
     return np.rint(floats(value)).astype(np.int32)
 
 
-def _placed(node: Node, number: Labels, shape: tuple[int, ...]) -> Labels:
+def placed(node: Node, number: Labels, shape: tuple[int, ...]) -> Labels:
     """Labels of a node laid out as another block of the same places was."""
     steps = np.arange(len(number))[:, None] * node.per_step
     return (node.base + steps + number).reshape(shape)

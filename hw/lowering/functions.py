@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 
 from neurospike.hw.lowering import reading
 from neurospike.hw.lowering.builder import Builder
-from neurospike.hw.lowering.element_call import floats
+from neurospike.hw.lowering.element_call import floats, placed
 from neurospike.hw.lowering.labels import UNKNOWN, ZERO, LabelStore
 from neurospike.hw.lowering.layer_call import LayerCall
 from neurospike.hw.lowering.nodes import Current, Labels, Node, Reduced, Reduction
@@ -112,7 +111,7 @@ class FunctionCall(LayerCall):
                 f"{first.space} and {second.space}"
             )
         total = self.builder.like(first, Current, parts=(first, second))
-        return _in_place(total, number, shape)
+        return placed(total, number, shape)
 
     def _product(self, *, inverse: bool) -> Labels:
         a, b = self.args[:2]
@@ -180,17 +179,6 @@ def reduce(call: LayerCall, node: Node, how: Reduction, *, sites: bool, time: bo
     )
 
 
-def flat(value: Any) -> Iterator[Tensor]:
-    """Every tensor among a function's arguments."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, dict):
-        yield from flat(list(value.values()))
-    elif isinstance(value, (tuple, list)):
-        for item in value:
-            yield from flat(item)
-
-
 def _varying(values: Labels) -> list[int]:
     """Axes along which values change."""
     return [
@@ -206,11 +194,6 @@ def _taken(varying: list[int], axes: list[int]) -> bool | None:
     if any(inside) and not all(inside):
         return None
     return bool(inside) and all(inside)
-
-
-def _in_place(node: Node, number: Labels, shape: tuple[int, ...]) -> Labels:
-    steps = np.arange(len(number))[:, None] * node.per_step
-    return (node.base + steps + number).reshape(shape)
 
 
 def _labelled(value: Any, store: LabelStore) -> Any:

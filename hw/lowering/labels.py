@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 
+from neurospike.hw.origins import address_of, weak_of
+
 ZERO = -1
 """Label of a number that is zero whatever the input."""
 
@@ -25,13 +27,13 @@ class LabelStore:
 
     def knows(self, tensor: Tensor) -> bool:
         """Whether anything is known of the tensor's storage."""
-        return tensor.layout == torch.strided and _address(tensor) in self._tables
+        return tensor.layout == torch.strided and address_of(tensor) in self._tables
 
     def of(self, tensor: Tensor) -> Tensor:
         """int64 labels of the tensor's shape, on the CPU."""
         if not self.knows(tensor):
             return torch.full(tensor.shape, UNKNOWN)
-        table = self._tables[_address(tensor)][1]
+        table = self._tables[address_of(tensor)][1]
         return table.as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())
 
     def of_constant(self, tensor: Tensor) -> Tensor:
@@ -42,12 +44,12 @@ class LabelStore:
 
     def put(self, tensor: Tensor, labels: Tensor) -> None:
         """Set the labels of a tensor, and with it of that part of its storage."""
-        address = _address(tensor)
+        address = address_of(tensor)
         if address not in self._tables:
             self._forget_dead()
             storage: Any = tensor.untyped_storage()
             table = torch.full((storage.nbytes() // tensor.element_size(),), UNKNOWN)
-            self._tables[address] = (_weak(storage), table)
+            self._tables[address] = (weak_of(storage), table)
         self.of(tensor).copy_(labels.reshape(tensor.shape))
 
     def adopt(self, tensor: Tensor) -> None:
@@ -67,12 +69,3 @@ class LabelStore:
             if not entry[0].expired()  # type: ignore[no-untyped-call]
         }
         self._limit = 32 + 2 * len(self._tables)
-
-
-def _weak(storage: Any) -> StorageWeakRef:
-    return StorageWeakRef(storage)  # type: ignore[no-untyped-call]
-
-
-def _address(tensor: Tensor) -> int:
-    address: int = tensor.untyped_storage()._cdata
-    return address

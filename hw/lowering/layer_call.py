@@ -214,7 +214,7 @@ class LayerCall(ElementCall):
         labels = self.labels()
         grid = labels.reshape(-1, *labels.shape[-1 - axes :])
         grid, behind = reading.trimmed(grid)
-        parts, _ = reading.grid_rows(self.builder, grid, self.where)
+        parts = reading.grid_rows(self.builder, grid, self.where)
         synapses = []
         extra = 0
         for part in parts:

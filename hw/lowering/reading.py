@@ -106,7 +106,7 @@ def site_rows(builder: Builder, labels: Labels, where: str) -> list[Part]:
     return parts
 
 
-def grid_rows(builder: Builder, labels: Labels, where: str) -> tuple[list[Part], tuple[int, ...]]:
+def grid_rows(builder: Builder, labels: Labels, where: str) -> list[Part]:
     """Rows (steps, channels, *space) of nodes on that grid."""
     space = labels.shape[2:]
     sites = math.prod(space)
@@ -129,7 +129,7 @@ def grid_rows(builder: Builder, labels: Labels, where: str) -> tuple[list[Part],
         parts.append(Part(node, columns, channel, clock(step[:, 0, 0], len(flat), node, where)))
     if sum(len(part.columns) for part in parts) != flat.shape[1]:
         raise unlowered(where, "reads numbers that neither the input nor a neuron sent")
-    return parts, space
+    return parts
 
 
 def block(node: Node, labels: Labels, where: str) -> tuple[Labels, bool]:

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from neurospike.errors import UnloweredLayerError
+from neurospike.hw.functional_ops import flat
 from neurospike.hw.lowering.builder import Builder
-from neurospike.hw.lowering.functions import CONSTANTS, FunctionCall, flat, marked_unknown
+from neurospike.hw.lowering.functions import CONSTANTS, FunctionCall, marked_unknown
 from neurospike.hw.lowering.labels import UNKNOWN, ZERO, LabelStore
 from neurospike.hw.lowering.layer_call import LayerCall
 from neurospike.hw.lowering.registry import TABLE, unlowered, unruled
@@ -111,8 +112,8 @@ class Watcher(PassWatcher):  # type: ignore[no-untyped-call]
             raise _RefusedError from error
 
     def _follow(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
-        results = list(flat(out))
-        given = list(flat((args, kwargs)))
+        results = flat(out)
+        given = flat((*args, *kwargs.values()))
         if not results or not any(self.store.knows(tensor) for tensor in given):
             return
         name = func._schema.name.rpartition("::")[2]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from neurospike.errors import ChipLimitError
 from neurospike.hw.chip import Chip
 from neurospike.hw.network import Network
+from neurospike.hw.placement import Use
 from neurospike.hw.placing.memory import weight_bits
 from neurospike.hw.wiring import Pairs
 
@@ -127,3 +128,13 @@ def check_weight_values(network: Network, chip: Chip) -> None:
                     f"a neuron of which has {len(values)} different weights",
                     f"At most {limit} different weights a neuron would fit.",
                 )  # fmt: skip
+
+
+def fullest(use: dict[str, Use]) -> str:
+    """The limit that is most used in any core."""
+    share = {
+        name: float((found.used / found.limit).max(initial=0.0))
+        for name, found in use.items()
+        if found.limit is not None
+    }
+    return max(share, key=lambda name: share[name], default="")

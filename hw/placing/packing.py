@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from neurospike.hw.chip import Chip
 from neurospike.hw.network import Network, Population, Projection
 from neurospike.hw.placing.limits import core_limits
-from neurospike.hw.placing.memory import axons_each, kernel_bits, packing_of, shares_kernel
+from neurospike.hw.placing.memory import (
+    Packing,
+    axons_each,
+    kernel_bits,
+    packing_of,
+    shares_kernel,
+)
 from neurospike.hw.wiring import Pairs
 
 Ints = NDArray[np.int64]
@@ -115,9 +121,11 @@ def pack(
     best: Packed | None = None
     worst: Packed | None = None
     since, reasons = 0, np.zeros(5, np.int64)
+    synapses = [_Synapses.of(projection, network, chip, width) for projection in inputs.projections]
+    slots = delay_slots(network, population)
     for parts in _parts(channels, single=len(order) == 1):
         found = _pack_parts(
-            network, chip, population, inputs, order, axons_out, limits, parts, width
+            chip, population, inputs, synapses, order, axons_out, limits, parts, slots
         )  # fmt: skip
         if found.broken >= 0:
             worst, reasons[found.broken] = found, parts
@@ -148,16 +156,44 @@ def _parts(channels: int, *, single: bool) -> list[int]:
     return sorted(found)
 
 
+@dataclass(frozen=True, eq=False)
+class _Synapses:
+    """What packing needs of a projection, however its channels are cut.
+
+    Attributes
+    ----------
+    packing, shared
+        How its synapses take memory, and whether a kernel is kept once a core.
+    axons
+        (groups,) axons of a source site, ascending.
+    """
+
+    packing: Packing
+    shared: bool
+    axons: Ints
+
+    @classmethod
+    def of(
+        cls, projection: Projection, network: Network, chip: Chip, width: int | None
+    ) -> _Synapses:
+        axons = axons_each(projection, chip).reshape(projection.groups, -1).sum(1)
+        return cls(
+            packing_of(projection, network, chip, width),
+            shares_kernel(projection, network, chip),
+            np.sort(axons),
+        )
+
+
 def _pack_parts(
-    network: Network,
     chip: Chip,
     population: Population,
     inputs: Inputs,
+    synapses: list[_Synapses],
     order: Ints,
     axons_out: NDArray[np.int32],
     limits: Ints,
     parts: int,
-    width: int | None,
+    slots: int,
 ) -> Packed:
     from neurospike.hw.placing.kernels import pack_sites
 
@@ -166,29 +202,28 @@ def _pack_parts(
     starts = np.arange(0, channels, share)
     each, outputs, bits, fixed = [], [], [], 0
     header, word = 0, 1
-    for projection in inputs.projections:
+    for projection, known in zip(inputs.projections, synapses, strict=True):
         groups, fan = projection.groups, projection.weight.shape[2]
         # Groups that the part meets at most; with one group all source channels reach it.
         met = min(groups, -(-share // fan) + (1 if share % fan and fan % share else 0))
-        packing = packing_of(projection, network, chip, width)
+        packing = known.packing
         header, word = packing.header, packing.word
-        axons = axons_each(projection, chip).reshape(groups, -1).sum(1)
-        each.append(int(np.sort(axons)[groups - met :].sum()))
+        each.append(int(known.axons[groups - met :].sum()))
         outputs.append(min(fan, share))
         if chip.packing == "crossbar":
             bits.append(0)
-        elif shares_kernel(projection, network, chip):
+        elif known.shared:
             bits.append(0)
-            met_channels = np.full((1, groups), 0, np.int64)
+            met_channels = np.zeros((1, groups), np.int64)
             met_channels[0, :met] = min(fan, share)
             fixed += int(kernel_bits(packing, projection, met_channels)[0])
         else:
             bits.append(packing.bits)
-    slots = delay_slots(network, population) * share
     out = np.add.reduceat(axons_out.astype(np.int64), starts, axis=1).max(1)
     block, blocks, closed, broken, fullest = pack_sites(
         order, inputs.offsets, inputs.source, inputs.owner,
-        _ints(each), _ints(outputs), _ints(bits), header, word, fixed, share, slots, out, limits,
+        _ints(each), _ints(outputs), _ints(bits),
+        header, word, fixed, share, slots * share, out, limits,
     )  # fmt: skip
     part = np.arange(channels) // share
     core = (block[:, None].astype(np.int64) * len(starts) + part).reshape(-1).astype(np.int32)

@@ -23,6 +23,7 @@ from neurospike.hw.placing.limits import (
     check_weight_values,
     check_widths,
     core_limits,
+    fullest,
     refuse,
 )
 from neurospike.hw.placing.numbering import number_cores
@@ -186,7 +187,7 @@ def _sets(network: Network, example: VoxelTensor | None) -> list[ActiveSet]:
                 "them one by one: hw.samples_of takes a batch apart."
             )
         return active_sets(network, example)
-    kept: list[ActiveSet] = list(getattr(network, "example", ()) or ())
+    kept: list[ActiveSet] = list(network.example)
     if not kept:
         raise ArgumentError(
             "hw.place.example: a network on voxels needs a sample, whose voxels are placed; got "
@@ -263,12 +264,7 @@ def _binding(packed: dict[str, Packed], use: dict[str, Use]) -> str:
     closed = sum((found.closed for found in packed.values()), np.zeros(5, np.int64))
     if closed.any():
         return PACKED[int(np.argmax(closed))][0]
-    share = {
-        name: float(found.used.max(initial=0) / np.max(found.limit))
-        for name, found in use.items()
-        if found.limit is not None
-    }
-    return max(share, key=lambda name: share[name], default="")
+    return fullest(use)
 
 
 def _check(chip: Chip, core: dict[str, Cores], use: dict[str, Use]) -> None:

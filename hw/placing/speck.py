@@ -16,7 +16,7 @@ from neurospike.hw.chip import Chip
 from neurospike.hw.network import Network, Population, Projection
 from neurospike.hw.neuron_models import Source
 from neurospike.hw.placement import Placement, Use
-from neurospike.hw.placing.limits import limit_of, refuse
+from neurospike.hw.placing.limits import fullest, limit_of, refuse
 from neurospike.hw.wiring import Pointwise, Pooled, Whole, Window
 
 MEMORIES = ("kernel_words", "neuron_words", "bias_words")
@@ -79,7 +79,7 @@ def place_layers(network: Network, chip: Chip) -> Placement:
     _check_network(network, chip, layers)
     memories = [getattr(chip.limits, name) for name in MEMORIES]
     cores = limit_of(chip, "cores") or len(layers)
-    holds = np.array([[True] * cores for _ in layers], bool).reshape(len(layers), cores)
+    holds = np.ones((len(layers), cores), bool)
     for row, layer in enumerate(layers):
         for name, memory, words in zip(MEMORIES, memories, layer.words, strict=True):
             if memory is None:
@@ -104,7 +104,7 @@ def place_layers(network: Network, chip: Chip) -> Placement:
     }
     return Placement(
         core, cores, chip.mesh.as_mesh(), chip.name, use,
-        binding=_fullest(use), lower_bound=len(layers),
+        binding=fullest(use), lower_bound=len(layers),
     )  # fmt: skip
 
 
@@ -264,16 +264,6 @@ def _use(
     memory = getattr(chip.limits, name)
     limit = None if memory is None else np.array(memory.value, np.int64)
     return Use(used, limit, "words")
-
-
-def _fullest(use: dict[str, Use]) -> str:
-    """The memory that is fullest in any core."""
-    share = {
-        name: float((found.used / found.limit).max(initial=0.0))
-        for name, found in use.items()
-        if found.limit is not None
-    }
-    return max(share, key=lambda name: share[name], default="")
 
 
 def _too_many_words(chip: Chip, layer: Layer, name: str, words: int, most: int) -> Exception:

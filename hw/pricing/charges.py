@@ -8,6 +8,7 @@ import numpy as np
 
 from neurospike.hw.chip import Prices
 from neurospike.hw.figures import Price
+from neurospike.hw.network import Projection
 from neurospike.hw.neuron_models import Source
 from neurospike.hw.trace import Counts, Trace
 
@@ -101,9 +102,12 @@ _OUTSIDE = (
 def elements(trace: Trace) -> list[Element]:
     """Everything that costs, with its counts, in the order of the network."""
     found = []
+    known = {projection.name: projection for projection in trace.network.projections}
     for name, counts in trace.projections.items():
-        synops = Charge("synops", (f"synop_{_kind(trace, name)}", "synop"), "synapse")
-        sent = () if _from_host(trace, name) else (_SENT,)
+        projection = known.get(name)
+        kind = "dense" if projection is None else projection.kind
+        synops = Charge("synops", (f"synop_{kind}", "synop"), "synapse")
+        sent = () if _from_host(trace, projection) else (_SENT,)
         charges = (synops, *_SYNAPSE, *sent, _RECEIVED, *_NETWORK)
         found.append(Element(name, "projection", _sums(counts), charges))
     for name, counts in trace.populations.items():
@@ -123,19 +127,11 @@ def find_price(prices: Prices, charge: Charge) -> tuple[str, Price] | None:
     return None
 
 
-def _kind(trace: Trace, name: str) -> str:
-    for projection in trace.network.projections:
-        if projection.name == name:
-            return projection.kind
-    return "dense"
-
-
-def _from_host(trace: Trace, name: str) -> bool:
+def _from_host(trace: Trace, projection: Projection | None) -> bool:
     """Whether a projection's packets are made by the host: its source has no core."""
-    if trace.placement is None:
+    if trace.placement is None or projection is None:
         return False
-    sources = {p.name: p.source for p in trace.network.projections}
-    return name in sources and sources[name] not in trace.placement.core
+    return projection.source not in trace.placement.core
 
 
 def _sums(counts: Counts) -> dict[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from neurospike.hw.figures import Evidence, Figure, weakest
@@ -85,9 +85,4 @@ class Interval:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and a string."""
-        return {
-            "low": self.low,
-            "nominal": self.nominal,
-            "high": self.high,
-            "evidence": self.evidence,
-        }
+        return asdict(self)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -49,16 +49,7 @@ class Row:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and strings."""
-        return {
-            "element": self.element,
-            "type": self.type,
-            "cause": self.cause,
-            "group": self.group,
-            "count": self.count,
-            "price": self.price,
-            "price_pj": self.price_pj.to_dict(),
-            "energy_pj": self.energy_pj.to_dict(),
-        }
+        return asdict(self)
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,8 @@ def _causes(report: Report) -> str:
 
 
 def _elements(report: Report) -> str:
-    groups = [name for name in GROUPS if name in report.by_group()]
+    present = {row.group for row in report.rows}
+    groups = [name for name in GROUPS if name in present]
     sums: dict[str, dict[str, float]] = {}
     for row in report.rows:
         own = sums.setdefault(row.element, {})

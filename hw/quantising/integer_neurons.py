@@ -18,7 +18,7 @@ from neurospike.hw.neuron_models import (
     ReadoutModel,
     Source,
 )
-from neurospike.hw.quantising.rounding import decay_units, half_up
+from neurospike.hw.quantising.rounding import decay_units, to_grid
 
 
 def integer_neuron(neuron: NeuronModel, scale: float) -> NeuronModel:
@@ -104,7 +104,7 @@ def _integer_cuba(neuron: CubaModel, scale: float) -> CubaModel:
 
 def whole(value: Any, scale: float) -> Any:
     """In whole units: a number, or int64 an entry."""
-    units = half_up(np.asarray(value, np.float64) / scale)
+    units = to_grid(value, scale)
     return int(units) if units.ndim == 0 else units
 
 

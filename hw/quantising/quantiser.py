@@ -13,7 +13,7 @@ from neurospike.hw.network import Network, Output, Population, Projection, Quant
 from neurospike.hw.neuron_models import Source, fires
 from neurospike.hw.quantising.integer_neurons import gain_of, integer_neuron
 from neurospike.hw.quantising.integer_weights import integer_weights, weight_error
-from neurospike.hw.quantising.rounding import half_up
+from neurospike.hw.quantising.rounding import to_grid
 from neurospike.hw.quantising.scales import Exponents, choose_exponents
 from neurospike.hw.quantising.widths import Bits, Widths, widths_of
 
@@ -103,7 +103,7 @@ def _integer_output(network: Network, exponents: Exponents) -> Output | None:
     if output is None or not output.empty:
         return output
     scale = 2.0 ** -exponents.population[output.population]
-    rounded = half_up(np.array(output.empty) / scale) * scale
+    rounded = to_grid(output.empty, scale) * scale
     return replace(output, empty=tuple(rounded.tolist()))
 
 
@@ -125,6 +125,6 @@ def _integer_population(population: Population, exponents: Exponents, widths: Wi
     scale = 2.0 ** -exponents.population[population.name]
     bias: NDArray[Any] | None = population.bias
     if bias is not None:
-        units = half_up(np.asarray(bias) * gain_of(population.neuron) / scale)
+        units = to_grid(np.asarray(bias) * gain_of(population.neuron), scale)
         bias = np.clip(units, -widths.membrane_limit, widths.membrane_limit)
     return replace(population, neuron=integer_neuron(population.neuron, scale), bias=bias)

@@ -16,8 +16,6 @@ from neurospike.hw.quantising.rounding import DECAY_UNITS
 from neurospike.nn.multi_state import MultiStateNeuron
 from neurospike.nn.stateful import State
 
-UNITS = DECAY_UNITS
-
 
 class IntegerNeuron(MultiStateNeuron):
     """A neuron whose states are int64, in units of ``scale``; currents come in as float64.
@@ -187,4 +185,4 @@ def twin_neuron(population: Population, scale: float, largest: int) -> IntegerNe
 
 def truncated(values: Tensor, units: Any) -> Tensor:
     """values * units / 4096, rounded toward zero."""
-    return torch.div(values * units, UNITS, rounding_mode="trunc")
+    return torch.div(values * units, DECAY_UNITS, rounding_mode="trunc")

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from neurospike.errors import ArgumentError
 from neurospike.hw.network import Network, Projection
 from neurospike.hw.neuron_models import fires
-from neurospike.hw.quantising.rounding import half_up, to_grid
+from neurospike.hw.quantising.rounding import to_grid
 from neurospike.nn import (
     DelayLinear,
     RecurrentDelay,
@@ -200,7 +200,7 @@ class Requantised:
         return _mapped(output, self._rounded)
 
     def _rounded(self, y: Array) -> Array:
-        rounded: Array = half_up(y / self.scale) * self.scale
+        rounded: Array = to_grid(y, self.scale) * self.scale
         return rounded.clip(-self.largest, self.largest)
 
 

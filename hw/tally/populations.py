@@ -42,14 +42,14 @@ def count_population(
         by_core["fired"][firsts] = fired_at
     if not isinstance(population.neuron, Source) or len(core):
         neurons = values.shape[1]
-        everyone = np.bincount(core, minlength=plane.cores) if len(core) else None
         counts["accesses"][firsts] = neurons
         counts["updates"][firsts] = neurons if active is None else _each_step(active)
         counts["idle"][firsts] = counts["accesses"][firsts] - counts["updates"][firsts]
         counts["bias_adds"][firsts] = _biases(run, population, neurons)
-        if everyone is not None:
+        if len(core):
+            everyone = np.bincount(core, minlength=plane.cores)
             by_core["accesses"][firsts] = everyone
-            by_core["updates"][firsts] = _updates_at(core, active, steps, plane.cores)
+            by_core["updates"][firsts] = _updates_at(core, active, everyone)
     if saturations is not None:
         counts["saturations"][firsts] = saturations
     return counts, (by_core if len(core) else {})
@@ -60,14 +60,14 @@ def _each_step(active: NDArray[Any]) -> NDArray[Any]:
 
 
 def _updates_at(
-    core: NDArray[np.int32], active: NDArray[Any] | None, steps: int, cores: int
+    core: NDArray[np.int32], active: NDArray[Any] | None, everyone: NDArray[Any]
 ) -> NDArray[Any]:
+    """(steps, cores), or ``everyone`` (cores,) where only numbers are known: all may be theirs."""
     if active is None or active.ndim == 1:
-        # Only the number is known: every neuron may be one of them.
-        return np.broadcast_to(np.bincount(core, minlength=cores), (steps, cores))
+        return everyone
     from neurospike.hw.tally.kernels import count_by_core
 
-    return count_by_core(active.astype(bool, copy=False), core, cores)
+    return count_by_core(active.astype(bool, copy=False), core, len(everyone))
 
 
 def _biases(run: Run, population: Population, neurons: int) -> int:

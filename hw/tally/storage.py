@@ -107,7 +107,7 @@ def _storage(trace: Trace, projection: Projection, sum_bits: int) -> DelayStorag
     neurons = pairs.targets * fan * projection.groups
     slots = neurons * (longest + 1)
     axons = count_axons(network, projection, pairs, trace.placement)
-    events = _most_in_flight(trace, projection, pairs)
+    events = _most_in_flight(trace, projection)
     synapses = len(pairs.target) * inputs * fan
     delay_bits = bits_for(longest + 1)
     return DelayStorage(
@@ -146,7 +146,7 @@ def count_axons(
     )  # fmt: skip
 
 
-def _most_in_flight(trace: Trace, projection: Projection, pairs: Pairs) -> int:
+def _most_in_flight(trace: Trace, projection: Projection) -> int:
     """Most events at the end of a step whose longest delay has not passed."""
     if projection.source not in trace.spikes or projection.delay is None:
         return 0
@@ -159,15 +159,11 @@ def _most_in_flight(trace: Trace, projection: Projection, pairs: Pairs) -> int:
     most = 0
     for values in samples:
         sent = np.abs(values) if trace.mode == "unary" else values != 0
-        by_channel = sent.reshape(len(values), -1, channels).sum(1)
-        waiting = np.zeros(len(values) + 1, np.int64)
-        for channel in range(channels):
+        events = np.rint(sent.reshape(len(values), -1, channels).sum(1)).astype(np.int64)
+        waiting = np.zeros(len(values), np.int64)
+        for channel in np.flatnonzero(longest):
             stays = int(longest[channel])
-            events = np.rint(by_channel[:, channel]).astype(np.int64)
-            waiting[:-1] += events if stays else 0
-            leave = np.arange(len(values)) + stays
-            inside = leave < len(values)
-            if stays:
-                np.subtract.at(waiting, leave[inside], events[inside])
-        most = max(most, int(waiting[:-1].cumsum().max(initial=0)))
+            waiting += events[:, channel]
+            waiting[stays:] -= events[: max(len(values) - stays, 0), channel]
+        most = max(most, int(waiting.cumsum().max(initial=0)))
     return most

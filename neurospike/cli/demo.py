@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from neurospike.cli.common import need, print_json, say
+
+if TYPE_CHECKING:
+    from neurospike.train.demo_chip import ChipDemo
 
 
 def demo(
@@ -18,7 +21,7 @@ def demo(
 
     Example: neurospike demo --out report
     """
-    need("train", "lightning", "tensorboard", "matplotlib")
+    need("train", "lightning", "tensorboard", "matplotlib", "plotly")
     need("pointcloud", "open3d")
     from neurospike.train import run_demo
 
@@ -41,13 +44,7 @@ def demo(
             f"{result.energy_pj / 1e6:.2f} uJ",
             f"{result.twin_energy_pj / 1e6:.2f} uJ",
         ),
-        (
-            "energy on Loihi 1 (prices of SANA-FE)",
-            f"{result.chip.energy_pj / 1e6:.2f} uJ",
-            "",
-        ),
-        ("with the idle chip", f"{result.chip.total_pj / 1e6:.0f} uJ", ""),
-        ("latency on Loihi 1", f"{1e3 * result.chip.latency_s:.2f} ms", ""),
+        *_chip_rows(result.chip),
     ]
     rows += [
         ("", "", ""),
@@ -63,14 +60,16 @@ def demo(
             f"{result.sound_energy_pj / 1e6:.2f} uJ",
             f"{result.sound_twin_energy_pj / 1e6:.2f} uJ",
         ),
-        (
-            "energy on Loihi 1 (prices of SANA-FE)",
-            f"{result.sound_chip.energy_pj / 1e6:.2f} uJ",
-            "",
-        ),
-        ("with the idle chip", f"{result.sound_chip.total_pj / 1e6:.0f} uJ", ""),
-        ("latency on Loihi 1", f"{1e3 * result.sound_chip.latency_s:.2f} ms", ""),
+        *_chip_rows(result.sound_chip),
     ]
     for name, spiking, twin in rows:
         say(f"  {name:<38}{spiking:>20}{twin:>16}")
     say(f"done in {result.seconds:.0f} s; open {result.report}")
+
+
+def _chip_rows(chip: ChipDemo) -> list[tuple[str, str, str]]:
+    return [
+        ("energy on Loihi 1 (prices of SANA-FE)", f"{chip.energy_pj / 1e6:.2f} uJ", ""),
+        ("with the idle chip", f"{chip.total_pj / 1e6:.0f} uJ", ""),
+        ("latency on Loihi 1", f"{1e3 * chip.latency_s:.2f} ms", ""),
+    ]

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, cast
 
 import typer
 
-from neurospike.cli.common import need, say
+from neurospike.cli.common import need, print_json, say
 from neurospike.errors import ArgumentError
 
 Convention = Literal["exact", "paper", "neurobench", "lemaire", "per_activity", "affine"]
@@ -143,7 +143,7 @@ def _counted(
     if out is not None:
         write_atomically(out, json.dumps(document, indent=2))
     if as_json:
-        typer.echo(json.dumps(document, indent=2))
+        print_json(document)
     else:
         counted = comparison.spiking.batch_size
         say(f"{recipe.name}: mean of {counted} test samples, convention {convention!r}")
@@ -181,7 +181,7 @@ def _on_chips(
     if html is not None:
         chip_page(page_of(found, checkpoint), html)
     if as_json:
-        typer.echo(json.dumps(document, indent=2))
+        print_json(document)
     else:
         print_tables(found)
         if html is not None:

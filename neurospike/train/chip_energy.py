@@ -27,7 +27,7 @@ from neurospike.train.samples import build_source
 from neurospike.train.sweeping.fronts import half_width, wilson
 from neurospike.train.sweeping.opening import Opened, open_checkpoint, read_subject
 from neurospike.train.sweeping.running import load_chips
-from neurospike.train.sweeping.workers import Failure, cores, run_here, run_locally
+from neurospike.train.sweeping.workers import Failure, run_on_cores
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,11 +61,6 @@ class ChipEnergy:
     accuracy: list[dict[str, Any]]
     contest: hw.Contest | None = None
     verification: Verification | None = None
-
-    @property
-    def fitting(self) -> tuple[OnChip, ...]:
-        """The chips that every sample fits."""
-        return tuple(one for one in self.chips if one.report is not None)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and strings, for JSON."""
@@ -230,14 +225,9 @@ def open_on(checkpoint: str | Path, root: str | Path | None, dataset: str | None
 
 
 def _rest(question: Question, count: int, workers: int) -> Any:
-    places = list(range(1, count))
-    crew = min(workers, cores(), len(places))
-    run = (
-        run_locally(answer_without_traces, question, places, workers=crew)
-        if crew > 1
-        else run_here(answer_without_traces, question, places)
-    )
-    for place, result in run:
+    for place, result in run_on_cores(
+        answer_without_traces, question, range(1, count), workers=workers
+    ):
         if isinstance(result, Failure):
             raise ArgumentError(f"sample {place}: {result.reason}")
         yield place, result

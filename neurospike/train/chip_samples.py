@@ -116,17 +116,15 @@ def answer_with_traces(question: Question, place: int) -> Answer:
         answer.right[name] = predicted(subject, trace) == label
         answer.saturations[name] = trace.total("saturations")
         answer.traces[name] = trace
-    if not options.against:
+    if not (options.against and answer.traces):
         return answer
     return replace(answer, contest=_contest(question, x, answer.traces))
 
 
 def _contest(question: Question, x: Any, traces: Mapping[str, Trace]) -> hw.Contest:
-    """The network beside its opponents, whatever the chip: the first trace that there is."""
+    """The network beside its opponents, whatever the chip: the first trace."""
     subject, options = question.subject, question.options
-    trace = next(iter(traces.values()), None)
-    if trace is None:
-        trace = hw.emulate(question.plain, x, None, options.gate)
+    trace = next(iter(traces.values()))
     twin = subject.model if "ann-twin" in options.against else None
     counting = build_task(subject.recipe).counting
     return contest(trace, x, model=twin, counting=counting)

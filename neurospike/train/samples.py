@@ -44,20 +44,27 @@ class Source(Protocol):
     def __getitem__(self, index: int) -> Sample: ...
 
 
-class First:
-    """The first samples of a data set; a front end then codes no more than these."""
+class Some:
+    """Chosen samples of a data set, in that order."""
 
-    def __init__(self, source: Source, count: int) -> None:
+    def __init__(self, source: Source, places: Sequence[int]) -> None:
         self.classes = source.classes
         self.units_total = getattr(source, "units_total", 0)
         self._source = source
-        self._count = min(count, len(source))
+        self._places = places
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._places)
 
     def __getitem__(self, index: int) -> Sample:
-        return self._source[index]
+        return self._source[self._places[index]]
+
+
+class First(Some):
+    """The first samples of a data set; a front end then codes no more than these."""
+
+    def __init__(self, source: Source, count: int) -> None:
+        super().__init__(source, range(min(count, len(source))))
 
 
 class Samples(Protocol):

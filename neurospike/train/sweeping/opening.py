@@ -16,7 +16,7 @@ from neurospike.hw import Chip
 from neurospike.hw.sites import samples_of
 from neurospike.train.evaluation import open_run
 from neurospike.train.recipe import Recipe
-from neurospike.train.samples import Sample, Source
+from neurospike.train.samples import Some, Source
 from neurospike.train.sweeping.grid import Trained
 from neurospike.train.sweeping.subject import Subject
 from neurospike.train.tasks import build_task
@@ -98,22 +98,6 @@ def _taken_apart(batch: Any) -> tuple[Any, ...]:
     if isinstance(batch, Tensor):  # (T, B, C)
         return tuple(batch[:, index : index + 1] for index in range(batch.shape[1]))
     return tuple(samples_of(batch))
-
-
-class Some:
-    """Chosen samples of a data set, in that order."""
-
-    def __init__(self, source: Source, places: Sequence[int]) -> None:
-        self.classes = source.classes
-        self.units_total = getattr(source, "units_total", 0)
-        self._source = source
-        self._places = places
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def __getitem__(self, index: int) -> Sample:
-        return self._source[self._places[index]]
 
 
 def spread(count: int, of: int) -> Sequence[int]:

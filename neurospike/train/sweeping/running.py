@@ -17,7 +17,7 @@ from neurospike.train.sweeping.measuring import failed_point, measure
 from neurospike.train.sweeping.opening import open_checkpoint, read_subject
 from neurospike.train.sweeping.pages import document, write_pages
 from neurospike.train.sweeping.subject import Subject
-from neurospike.train.sweeping.workers import Failure, cores, run_here, run_locally
+from neurospike.train.sweeping.workers import Failure, run_on_cores
 
 log = logging.getLogger(__name__)
 
@@ -174,10 +174,7 @@ def _finished(
 ) -> Finished:
     if ray is not None and jobs:
         return run_on_ray(task, subject, jobs, address=ray)
-    crew = min(workers or cores(), cores(), len(jobs))
-    if crew > 1:
-        return run_locally(task, subject, jobs, workers=crew)
-    return run_here(task, subject, jobs)
+    return run_on_cores(task, subject, jobs, workers=workers)
 
 
 def _left(jobs: Iterable[Job], known: dict[str, Point]) -> list[Job]:

@@ -62,6 +62,16 @@ def run_here(
         yield job, attempt(task, context, job)
 
 
+def run_on_cores(
+    task: Callable[[C, J], R], context: C, jobs: Sequence[J], *, workers: int | None = None
+) -> Generator[tuple[J, R | Failure], None, None]:
+    """Jobs on so many processes, at most one a core [all]; where that is one, in this process."""
+    crew = min(workers or cores(), cores(), len(jobs))
+    if crew > 1:
+        return run_locally(task, context, jobs, workers=crew)
+    return run_here(task, context, jobs)
+
+
 def run_locally(
     task: Callable[[C, J], R], context: C, jobs: Sequence[J], *, workers: int
 ) -> Generator[tuple[J, R | Failure], None, None]:
