@@ -12,14 +12,18 @@ from neurospike.files import Shipped
 from neurospike.train.sections import (
     ActivityPart,
     AugmentPart,
+    AugmentScanPart,
     AugmentSequencePart,
     DataPart,
     DelaysPart,
+    DetectPart,
     EverySamplePart,
     ModelPart,
     OptimizerPart,
     Part,
+    ScanPart,
     SchedulePart,
+    SegmentPart,
     SequencePart,
     TrainingPart,
     VoxelPart,
@@ -27,12 +31,19 @@ from neurospike.train.sections import (
 
 _SHIPPED = Shipped("neurospike.train", "recipes", argument="train.recipe", kind="a recipe")
 
+_READ_BY = {
+    "voxels": ("augment", "every_sample"),
+    "sequence": ("augment_sequence",),
+    "scan": ("augment_scan",),
+}
+
 
 class Recipe(Part):
     """A whole training run. ``tested`` says whether it was run as written or cut down.
 
-    ``voxels`` makes it a run on clouds, ``sequence`` one on sound or events: one of the two is
-    there. ``delays`` is read where the network has delays.
+    ``voxels`` makes it a run on clouds, ``sequence`` one on sound or events, ``scan`` one on LiDAR
+    scans: one of the three is there, and with ``scan`` either ``detect`` or ``segment``.
+    ``delays`` is read where the network has delays.
     """
 
     name: str
@@ -43,8 +54,12 @@ class Recipe(Part):
     every_sample: EverySamplePart = EverySamplePart()
     augment: AugmentPart = AugmentPart()
     augment_sequence: AugmentSequencePart = AugmentSequencePart()
+    augment_scan: AugmentScanPart = AugmentScanPart()
     voxels: VoxelPart | None = None
     sequence: SequencePart | None = None
+    scan: ScanPart | None = None
+    detect: DetectPart | None = None
+    segment: SegmentPart | None = None
     model: ModelPart
     optimizer: OptimizerPart
     schedule: SchedulePart = SchedulePart()
@@ -54,14 +69,22 @@ class Recipe(Part):
 
     @model_validator(mode="after")
     def _check_kind(self) -> Recipe:
-        if (self.voxels is None) == (self.sequence is None):
-            raise ValueError("one of the sections voxels and sequence must be there, not both")
-        unread = ("augment_sequence",) if self.sequence is None else ("augment", "every_sample")
-        for name in unread:
-            part = getattr(self, name)
-            if part != type(part)():
-                kind = "voxels" if self.sequence is None else "sequence"
-                raise ValueError(f"{name} is not read by a recipe with a section {kind}")
+        kinds = [name for name in _READ_BY if getattr(self, name) is not None]
+        if len(kinds) != 1:
+            raise ValueError(
+                "one of the sections voxels, sequence and scan must be there; "
+                f"got {' and '.join(kinds) or 'none'}"
+            )
+        tasks = [part for part in (self.detect, self.segment) if part is not None]
+        if len(tasks) != (kinds == ["scan"]):
+            raise ValueError(
+                "a section scan needs one of the sections detect and segment, no other has any"
+            )
+        for kind, sections in _READ_BY.items():
+            for name in sections if kind != kinds[0] else ():
+                part = getattr(self, name)
+                if part != type(part)():
+                    raise ValueError(f"{name} is not read by a recipe with a section {kinds[0]}")
         return self
 
 
