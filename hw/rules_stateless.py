@@ -12,8 +12,7 @@ from neurospike.hw.fan_out import conv_fan_out, events_through, shape_of
 from neurospike.hw.operations import Call, Operations
 from neurospike.hw.origins import Trail
 from neurospike.hw.registry import counts
-from neurospike.hw.twin import ReLU
-from neurospike.nn import SequenceDropout
+from neurospike.nn import ReLU, SequenceDropout
 
 ELEMENTWISE = "element-wise"
 

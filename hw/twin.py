@@ -10,35 +10,10 @@ from torch import Tensor, nn
 
 from neurospike.hw.operations import Call, Operations
 from neurospike.hw.registry import counts
-from neurospike.nn import RecurrentDelay, Stateful, UnarySpikes
+from neurospike.nn import RecurrentDelay, ReLU, Stateful, UnarySpikes
 from neurospike.nn.stateful import State
-from neurospike.sparse import VoxelTensor
 
 M = TypeVar("M", bound=nn.Module)
-
-
-class ReLU(Stateful):
-    """Rectify tensors and VoxelTensors; streams with an empty state.
-
-    Shape
-    -----
-    in, out: any tensor, or a VoxelTensor
-    state: ()
-    """
-
-    def forward(self, x: Any) -> Any:
-        """Rectify every number."""
-        if isinstance(x, VoxelTensor):
-            return x.replace(x.features.relu())
-        return x.relu()
-
-    def init_state(self, _example: Any) -> State:
-        """Nothing is kept."""
-        return ()
-
-    def step(self, x: Any, state: tuple[Tensor, ...]) -> tuple[Any, State]:
-        """One step is like any other."""
-        return self(x), state
 
 
 class RecurrentReLU(Stateful):

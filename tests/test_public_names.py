@@ -15,6 +15,7 @@ NAMES = {
         "ILIF",
         "LIF",
         "LeakyReadout",
+        "ReLU",
         "RecurrentDelay",
         "SequenceDropout",
         "SparseBatchNorm",
@@ -55,6 +56,7 @@ NAMES = {
         "read_info",
         "register",
         "save",
+        "without_spikes",
     ],
     "neurospike.hw": [
         "Chip",

@@ -3,6 +3,7 @@
 from neurospike.models.delay_net import delay_net, delay_net_loss, delay_net_scores
 from neurospike.models.e3dsnn import E3DSNN, e3dsnn
 from neurospike.models.registry import CheckpointInfo, create, load, read_info, register, save
+from neurospike.models.without_spikes import without_spikes
 
 __all__ = [
     "E3DSNN",
@@ -16,4 +17,5 @@ __all__ = [
     "read_info",
     "register",
     "save",
+    "without_spikes",
 ]

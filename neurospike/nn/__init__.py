@@ -10,6 +10,7 @@ from neurospike.nn.ilif import ILIF
 from neurospike.nn.lif import LIF
 from neurospike.nn.readout import LeakyReadout
 from neurospike.nn.recurrent_delay import RecurrentDelay
+from neurospike.nn.relu import ReLU
 from neurospike.nn.sequence_dropout import SequenceDropout
 from neurospike.nn.sparse_conv import SparseConv3d, SparseInverseConv3d, SubmanifoldConv3d
 from neurospike.nn.sparse_norm import SparseBatchNorm
@@ -27,6 +28,7 @@ __all__ = [
     "DelayConv2d",
     "DelayLinear",
     "LeakyReadout",
+    "ReLU",
     "RecurrentDelay",
     "SequenceDropout",
     "SparseBatchNorm",
