@@ -52,6 +52,7 @@ NAMES = {
         "delay_net",
         "delay_net_loss",
         "e3dsnn",
+        "e3dsnn_segmenter",
         "load",
         "read_info",
         "register",
@@ -106,6 +107,7 @@ NAMES = {
         "load_recipe",
         "parse_recipe",
     ],
+    "neurospike.runtime": ["ScanSession"],
     "neurospike.functional.surrogate": [
         "ATan",
         "FastSigmoid",

@@ -1,3 +1,6 @@
 """Streaming sessions."""
 
-__all__: list[str] = []
+from neurospike.runtime.latency import Latency, LatencySummary
+from neurospike.runtime.session import ScanResult, ScanSession
+
+__all__ = ["Latency", "LatencySummary", "ScanResult", "ScanSession"]
