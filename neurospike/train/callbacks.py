@@ -42,7 +42,8 @@ class StepSeed(lightning.Callback):
 class RunFolder(lightning.Callback):
     """Write ``best.safetensors``, ``last.safetensors``, ``history.json`` and ``resume.ckpt``.
 
-    Best is the highest validation accuracy; a tie goes to the later epoch, which has seen more.
+    Best is the highest score in validation; a tie goes to the later epoch, which has seen more.
+    Without validation that is the last one.
 
     Parameters
     ----------
@@ -51,6 +52,8 @@ class RunFolder(lightning.Callback):
         delays rounded; the last ones as training left them.
     describe
         What a checkpoint says of itself, called at each epoch's end.
+    score
+        The measure that chooses: "accuracy", "mIoU" or "AP".
     """
 
     def __init__(
@@ -58,10 +61,13 @@ class RunFolder(lightning.Callback):
         folder: Path,
         recipe: Recipe,
         describe: Callable[[dict[str, float]], dict[str, Any]],
+        *,
+        score: str = "accuracy",
     ) -> None:
         self.folder = folder
         self.recipe = recipe
         self.describe = describe
+        self.score = score
         self.best = -1.0
         self.best_epoch = 0
         self.history: list[dict[str, float]] = []
@@ -77,17 +83,28 @@ class RunFolder(lightning.Callback):
 
     def summary(self) -> dict[str, Any]:
         """Best and last validation, as ``FitResult`` names them; 0 without validation."""
+        seen = [row[self._column] for row in self.history if self._column in row]
         return {
             "best_epoch": self.best_epoch,
             "best_validation_accuracy": self.best,
-            "last_validation_accuracy": self.history[-1].get("val_accuracy", 0.0),
+            "last_validation_accuracy": seen[-1] if seen else 0.0,
         }
+
+    @property
+    def _column(self) -> str:
+        return f"val_{self.score}"
 
     def on_train_epoch_start(self, trainer: Any, _module: Any) -> None:
         self._epoch_began = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-        metrics = {key: float(value) for key, value in trainer.callback_metrics.items()}
+        validated = (trainer.current_epoch + 1) % trainer.check_val_every_n_epoch == 0
+        metrics = {
+            key: float(value)
+            for key, value in trainer.callback_metrics.items()
+            # Lightning keeps what an earlier epoch's validation said.
+            if validated or not key.startswith("val_")
+        }
         row = {
             "epoch": float(trainer.current_epoch),
             "seconds": time.perf_counter() - self._epoch_began,
@@ -97,8 +114,8 @@ class RunFolder(lightning.Callback):
         if not trainer.is_global_zero:
             return
         model: nn.Module = pl_module.model
-        if metrics.get("val_accuracy", 0.0) >= self.best:
-            self.best = metrics.get("val_accuracy", 0.0)
+        if validated and metrics.get(self._column, 0.0) >= self.best:
+            self.best = metrics.get(self._column, 0.0)
             self.best_epoch = int(trainer.current_epoch)
             best = deployed(model, self.recipe)
             models.save(best, self.folder / BEST, extra=self.describe(row))
@@ -108,10 +125,11 @@ class RunFolder(lightning.Callback):
         trainer.save_checkpoint(partial)
         os.replace(partial, self.folder / RESUME)
         log.info(
-            "epoch %d/%d  train loss %.3f  validation accuracy %.1f %%  %.1f s",
+            "epoch %d/%d  train loss %.3f  validation %s %.1f %%  %.1f s",
             trainer.current_epoch + 1,
             trainer.max_epochs,
             metrics.get("train_loss", float("nan")),
-            100 * metrics.get("val_accuracy", float("nan")),
+            self.score,
+            100 * metrics.get(self._column, float("nan")),
             row["seconds"],
         )

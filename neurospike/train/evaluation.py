@@ -1,8 +1,8 @@
-"""Open what a run has left: measure its accuracy, give its network an input."""
+"""Open what a run has left: measure how good it is, give its network an input."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from neurospike import models
 from neurospike import nn as spiking
 from neurospike.errors import DataError
 from neurospike.train.delays import deployed
-from neurospike.train.module import predict
+from neurospike.train.module import Measured, measure
 from neurospike.train.recipe import Recipe, parse_recipe
 from neurospike.train.samples import First, Source, build_loader, build_source
 from neurospike.train.tasks import Task, build_task
@@ -22,10 +22,16 @@ Mode = Literal["integer", "unary"]
 
 @dataclass(frozen=True)
 class EvaluateResult:
-    """Accuracy of a checkpoint on a split.
+    """How good a checkpoint is on a split.
 
     Attributes
     ----------
+    score
+        What "accuracy" is here: "accuracy" of classes, "mIoU" or "AP".
+    metrics
+        All measures, by name, of the network as ``accuracy`` is; shares of 1.
+    details
+        What the task says beside them, such as the official table of a detector, as plain JSON.
     accuracy
         Of the network as it runs by default: delays rounded, integer spikes as graded packets.
     integer_accuracy, unary_accuracy
@@ -41,6 +47,9 @@ class EvaluateResult:
     integer_accuracy: float | None
     unary_accuracy: float | None
     late_share: float
+    score: str = "accuracy"
+    metrics: dict[str, float] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 def evaluate(
@@ -50,7 +59,12 @@ def evaluate(
     split: str = "test",
     modes: tuple[Mode, ...] = ("integer", "unary"),
 ) -> EvaluateResult:
-    """Measure a checkpoint's accuracy; integer neurons as graded packets and as binary events.
+    """Measure a checkpoint; integer neurons as graded packets and as binary events.
+
+    Parameters
+    ----------
+    modes
+        How integer spikes are sent, each a pass over the split; the first one gives ``accuracy``.
 
     Raises
     ------
@@ -61,19 +75,24 @@ def evaluate(
     task = build_task(recipe, root=root)
     samples = task.samples(source, augmented=False, seed=_seed(checkpoint))
     loader = build_loader(samples, recipe.training.batch_size, collate=task.collate)
-    found: dict[Mode | None, float] = {}
+    found: dict[Mode | None, Measured] = {}
     for mode in modes if has_integer_neurons(model) else (None,):
         if mode is not None:
             spiking.spike_mode(model, mode)
-        found[mode] = predict(model, recipe, task, loader).accuracy
+        found[mode] = measure(model, task, loader)
+    first = next(iter(found.values()))
+    by_mode = {mode: one.metrics[task.score] for mode, one in found.items()}
     return EvaluateResult(
         checkpoint=str(checkpoint),
         split=split,
         samples=len(source),
-        accuracy=next(iter(found.values())),
-        integer_accuracy=found.get("integer"),
-        unary_accuracy=found.get("unary"),
+        accuracy=first.metrics[task.score],
+        integer_accuracy=by_mode.get("integer"),
+        unary_accuracy=by_mode.get("unary"),
         late_share=samples.late_share,
+        score=task.score,
+        metrics=first.metrics,
+        details={k: v for k, v in first.kept.items() if k not in ("labels", "predicted")},
     )
 
 
@@ -102,10 +121,11 @@ def open_run(
     model = deployed(models.load(checkpoint, factory=recipe.model.factory), recipe)
     root = root if root is not None else info.extra.get("root")
     source = build_source(recipe.data, split, root=root, seed=int(info.extra["seed"]))
-    if list(source.classes) != list(info.extra["classes"]):
+    classes = build_task(recipe, root=root).classes(source)
+    if list(classes) != list(info.extra["classes"]):
         raise DataError(
             f"{checkpoint}: was trained on {len(info.extra['classes'])} classes, the data at "
-            f"{root} has {len(source.classes)}; give the data that it was trained on."
+            f"{root} has {len(classes)}; give the data that it was trained on."
         )
     return model, recipe, source
 

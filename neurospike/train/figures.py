@@ -21,7 +21,13 @@ Arrays = dict[str, NDArray[np.float32]]
 
 
 def draw_run(
-    folder: Path, recipe: Recipe, model: nn.Module, inputs: Any, delays_before: Arrays
+    folder: Path,
+    recipe: Recipe,
+    model: nn.Module,
+    inputs: Any,
+    delays_before: Arrays,
+    *,
+    score: str = "accuracy",
 ) -> list[Path]:
     """Draw what there is to see of a run: learning, and of sequences their spikes and delays.
 
@@ -33,9 +39,11 @@ def draw_run(
         One sample as the network takes it.
     delays_before
         Delays by layer before training; none of a network without.
+    score
+        The measure that is drawn beside the loss.
     """
     history = json.loads((folder / HISTORY).read_text("utf-8"))
-    made = [viz.loss_curves(history, folder / "loss.png", title=recipe.name)]
+    made = [viz.loss_curves(history, folder / "loss.png", title=recipe.name, score=score)]
     if recipe.sequence is None:
         return made
     dt_ms = recipe.sequence.dt_ms

@@ -1,4 +1,4 @@
-"""Classification of any kind of data, as a Lightning module."""
+"""Any task as a Lightning module, and the measure of a network over batches."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import lightning
-import numpy as np
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from neurospike.train.activity import ActivityLoss
@@ -18,19 +16,20 @@ from neurospike.train.delays import deployed
 from neurospike.train.optim import build_optimizer, build_schedule
 from neurospike.train.recipe import Recipe
 from neurospike.train.samples import Batch
-from neurospike.train.tasks import Task, class_scores, loss_of
+from neurospike.train.tasks import Meter, Task
 
 
-class Classify(lightning.LightningModule):
-    """Cross entropy on the scores of a network; accuracy by exact counts.
+class Learner(lightning.LightningModule):
+    """What a task's network learns by: its loss in training, its meter in validation.
 
     Validation runs the network as it would be deployed: with delays rounded, where the recipe
-    says so.
+    says so. Logged are the entries of the task's loss as ``train_...`` and ``val_...``, and the
+    measures of its meter as ``val_...``; on several processes those are the mean of each one's.
 
     Parameters
     ----------
     model
-        A batch as the task encodes it to logits (B, classes), or membranes (T, B, classes).
+        Takes a batch as the task encodes it.
     recipe
         Optimiser, schedule, loss and activity.
     """
@@ -41,31 +40,44 @@ class Classify(lightning.LightningModule):
         self.recipe = recipe
         self.task = task
         self.activity = ActivityLoss(model, recipe.activity)
-        # In a list, for a module's attribute would enter the checkpoint.
+        # In lists, for a module's attribute would enter the checkpoint.
         self._deployed: list[nn.Module] = []
+        self._meter: list[Meter] = []
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, _index: int) -> Batch:
+        """Tensors alone: the rest of a batch, such as the labels of a scan, is read on the host."""
+        return {key: _moved(value, device) for key, value in batch.items()}
 
     def training_step(self, batch: Batch, _index: int) -> Tensor:
         inputs = self.task.encode(batch)
         with self.activity.watching(inputs, **self.task.counting):
-            scores = class_scores(self.recipe, self.model(inputs))
-        loss = loss_of(self.recipe, scores, batch["label"], training=True)
-        self._log("train", loss, scores, batch["label"])
+            outputs = self.model(inputs)
+        parts = self.task.loss(self.model, outputs, batch, training=True)
+        loss = parts["loss"]
+        self._log_means("train", parts, batch)
         if self.activity.active:
-            terms = self.activity.terms(len(batch["label"]))
-            self._log_means({f"train_{k}": v for k, v in terms.seen.items()}, batch)
+            terms = self.activity.terms(size_of(batch))
+            self._log_means("train", terms.seen, batch)
             loss = loss + terms.loss
         return loss
 
     def on_validation_epoch_start(self) -> None:
         self._deployed = [deployed(self.model, self.recipe).eval()]
+        self._meter = [self.task.meter()]
 
     def validation_step(self, batch: Batch, _index: int) -> None:
-        scores = class_scores(self.recipe, self._deployed[0](self.task.encode(batch)))
-        loss = loss_of(self.recipe, scores, batch["label"], training=False)
-        self._log("val", loss, scores, batch["label"])
+        (model,), (meter,) = self._deployed, self._meter
+        outputs = model(self.task.encode(batch))
+        parts = self.task.loss(model, outputs, batch, training=False)
+        self._log_means("val", {k: v for k, v in parts.items() if k != self.task.score}, batch)
+        meter.update(model, outputs, batch)
 
     def on_validation_epoch_end(self) -> None:
+        for meter in self._meter:
+            measures = {f"val_{name}": value for name, value in meter.result().items()}
+            self.log_dict(measures, prog_bar=True, sync_dist=True)
         self._deployed = []
+        self._meter = []
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         optimizer = build_optimizer(self.model, self.recipe.optimizer)
@@ -80,48 +92,55 @@ class Classify(lightning.LightningModule):
             "lr_scheduler": {"scheduler": schedule, "interval": "step", "frequency": every},
         }
 
-    def _log(self, stage: str, loss: Tensor, scores: Tensor, label: Tensor) -> None:
-        accuracy = (scores.argmax(1) == label).float().mean()
-        self._log_means({f"{stage}_loss": loss, f"{stage}_accuracy": accuracy}, {"label": label})
-
-    def _log_means(self, values: dict[str, Tensor], batch: Batch) -> None:
+    def _log_means(self, stage: str, values: dict[str, Tensor], batch: Batch) -> None:
         self.log_dict(
-            values,
+            {f"{stage}_{name}": value for name, value in values.items()},
             prog_bar=True,
             on_step=False,
             on_epoch=True,
-            batch_size=len(batch["label"]),
+            batch_size=size_of(batch),
             sync_dist=True,
         )
 
 
+def size_of(batch: Batch) -> int:
+    """Samples in a batch."""
+    return int(batch["batch_size"]) if "batch_size" in batch else len(batch["label"])
+
+
+def _moved(value: Any, device: torch.device) -> Any:
+    if isinstance(value, Tensor):
+        return value.to(device)
+    if isinstance(value, list) and all(isinstance(part, Tensor) for part in value):
+        return [part.to(device) for part in value]
+    return value
+
+
 @dataclass(frozen=True)
-class Predictions:
-    """Classes predicted for a split, beside its labels, in the order of the data set.
+class Measured:
+    """How good a network was on a split.
 
     Attributes
     ----------
-    predicted, labels
-        (samples,) int64.
+    metrics
+        Measures by name, shares of 1.
+    kept
+        What a run keeps beside them, as plain JSON.
+    samples
+        How many there were.
     """
 
-    predicted: NDArray[np.int64]
-    labels: NDArray[np.int64]
-
-    @property
-    def accuracy(self) -> float:
-        """Share that is right; 0 of no samples."""
-        return float((self.predicted == self.labels).mean()) if len(self.labels) else 0.0
+    metrics: dict[str, float]
+    kept: dict[str, Any]
+    samples: int
 
 
 @torch.no_grad()
-def predict(model: nn.Module, recipe: Recipe, task: Task, batches: Iterable[Any]) -> Predictions:
+def measure(model: nn.Module, task: Task, batches: Iterable[Any]) -> Measured:
     """Run a network over batches, in evaluation mode."""
     model.eval()
-    predicted, labels = [], []
+    meter, samples = task.meter(), 0
     for batch in batches:
-        scores = class_scores(recipe, model(task.encode(batch)))
-        predicted.append(scores.argmax(1).numpy())
-        labels.append(batch["label"].numpy())
-    empty = [np.zeros(0, np.int64)]
-    return Predictions(np.concatenate(predicted or empty), np.concatenate(labels or empty))
+        meter.update(model, model(task.encode(batch)), batch)
+        samples += size_of(batch)
+    return Measured(meter.result(), meter.kept(), samples)

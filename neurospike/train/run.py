@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -21,7 +21,7 @@ from neurospike.train.callbacks import BEST, LAST, RESUME, RunFolder, StepSeed
 from neurospike.train.delays import ClampDelays, SigmaSchedule, all_delays, delay_layers, deployed
 from neurospike.train.evaluation import first_batch
 from neurospike.train.figures import draw_run
-from neurospike.train.module import Classify, predict
+from neurospike.train.module import Learner, measure
 from neurospike.train.recipe import Recipe
 from neurospike.train.samples import Source, build_loader, build_source
 from neurospike.train.tasks import Task, build_task
@@ -36,6 +36,10 @@ class FitResult:
 
     Attributes
     ----------
+    score
+        What "accuracy" is here: "accuracy" of classes, "mIoU" or "AP".
+    metrics
+        All measures of the test split, of the best epoch.
     test_accuracy
         Of the epoch with the best validation, chosen before the test split was looked at.
     last_validation_accuracy, last_test_accuracy
@@ -58,6 +62,8 @@ class FitResult:
     test_samples: int
     late_share: float
     checkpoint: str
+    score: str = "accuracy"
+    metrics: dict[str, float] = field(default_factory=dict)
 
 
 def fit(
@@ -102,14 +108,16 @@ def fit(
     delays_before = all_delays(model)
     check_writable_folder(out)  # not before the data is there: a refusal leaves nothing behind
     write_atomically(out / "recipe.json", recipe.model_dump_json(indent=1))
-    folder = RunFolder(out, recipe, _describer(recipe, train, seed=seed, root=root))
+    classes = task.classes(train)
+    describe = _describer(recipe, classes, seed=seed, root=root)
+    folder = RunFolder(out, recipe, describe, score=task.score)
     own = [StepSeed(seed), *delay_callbacks(model, recipe), folder, *(callbacks or [])]
     trainer = build_trainer(recipe, out, callbacks=own, progress=progress)
     batches = recipe.training.batch_size
     began = time.perf_counter()
     with quiet_lightning(), interrupts_raised():
         trainer.fit(
-            Classify(model, recipe, task),
+            Learner(model, recipe, task),
             build_loader(
                 task.samples(train, augmented=True, seed=seed),
                 batches,
@@ -128,17 +136,19 @@ def fit(
     result = FitResult(
         recipe=recipe.name,
         seed=seed,
-        classes=len(train.classes),
+        classes=len(classes),
         parameters=sum(p.numel() for p in model.parameters()),
         epochs=len(folder.history),
         seconds=seconds,
         **folder.summary(),
         **_test(recipe, task, test, out, seed=seed),
         checkpoint=str(out / BEST),
+        score=task.score,
     )
     write_atomically(out / "result.json", json.dumps(asdict(result), indent=1))
     best = deployed(models.load(out / BEST), recipe)
-    draw_run(out, recipe, best, first_batch(task, test, 1, seed=seed), delays_before)
+    sample = first_batch(task, test, 1, seed=seed)
+    draw_run(out, recipe, best, sample, delays_before, score=task.score)
     return result
 
 
@@ -171,8 +181,7 @@ def build_model(recipe: Recipe, task: Task, source: Source) -> nn.Module:
         A factory or an argument that does not exist, or another number of classes or channels.
     """
     arguments = dict(recipe.model.arguments)
-    known = {"num_classes": len(source.classes), **task.model_arguments(source)}
-    for name, value in known.items():
+    for name, value in task.model_arguments(source).items():
         if arguments.setdefault(name, value) != value:
             what = "classes" if name == "num_classes" else "channels"
             raise ArgumentError(
@@ -192,17 +201,19 @@ def _test(recipe: Recipe, task: Task, test: Source, out: Path, *, seed: int) -> 
     samples = task.samples(test, augmented=False, seed=seed)
     loader = build_loader(samples, recipe.training.batch_size, collate=task.collate)
     best, last = (
-        predict(deployed(models.load(out / name), recipe), recipe, task, loader)
-        for name in (BEST, LAST)
+        measure(deployed(models.load(out / name), recipe), task, loader) for name in (BEST, LAST)
     )
-    said = {"labels": best.labels, "best": best.predicted, "last": last.predicted}
-    content = {name: values.tolist() for name, values in said.items()}
+    content: dict[str, Any] = {"best": best.kept, "last": last.kept}
+    if "predicted" in best.kept:
+        labels = best.kept["labels"]
+        content = {"labels": labels, **{k: kept["predicted"] for k, kept in content.items()}}
     write_atomically(out / "predictions.json", json.dumps(content))
     return {
-        "test_accuracy": best.accuracy,
-        "last_test_accuracy": last.accuracy,
-        "test_samples": len(best.labels),
+        "test_accuracy": best.metrics[task.score],
+        "last_test_accuracy": last.metrics[task.score],
+        "test_samples": best.samples,
         "late_share": samples.late_share,
+        "metrics": best.metrics,
     }
 
 
@@ -222,11 +233,13 @@ def _resume_point(out: Path, *, resume: bool) -> Path | None:
     return path
 
 
-def _describer(recipe: Recipe, train: Source, *, seed: int, root: str | Path | None) -> Any:
+def _describer(
+    recipe: Recipe, classes: tuple[str, ...], *, seed: int, root: str | Path | None
+) -> Any:
     constant = {
         "recipe": recipe.model_dump(mode="json"),
         "seed": seed,
-        "classes": list(train.classes),
+        "classes": list(classes),
         "root": None if root is None else str(root),
     }
     return lambda row: {**constant, "metrics": row}

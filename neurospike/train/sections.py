@@ -318,7 +318,9 @@ class TrainingPart(Part):
     loss
         Cross entropy of what: "cross_entropy", of logits (B, classes); of membranes
         (T, B, classes) "softmax_sum", their softmax summed over time, as published for delay
-        nets, or "membrane_mean", their mean over time.
+        nets, or "membrane_mean", their mean over time. Tasks on scans have losses of their own.
+    validate_every
+        Epochs from one validation to the next; the best is one of those validated.
     """
 
     epochs: int = Field(ge=1)
@@ -327,3 +329,4 @@ class TrainingPart(Part):
     label_smoothing: float = Share
     gradient_clip: float = Amount
     workers: int = Count
+    validate_every: int = Field(default=1, ge=1)

@@ -41,6 +41,7 @@ def build_trainer(
             enable_progress_bar=progress,
             gradient_clip_val=recipe.training.gradient_clip or None,
             num_sanity_val_steps=0,
+            check_val_every_n_epoch=min(recipe.training.validate_every, recipe.training.epochs),
             log_every_n_steps=10,
         )
 

@@ -23,17 +23,21 @@ def loss_curves(
     out: str | os.PathLike[str],
     *,
     title: str = "Training",
+    score: str = "accuracy",
 ) -> Path:
-    """Draw losses at the left and accuracies at the right, training and validation together.
+    """Draw losses at the left and a score at the right, training and validation together.
 
     Parameters
     ----------
     history
         Columns by name, or rows as a logger writes them. A column "epoch" or "step" is the time
-        axis, counted from 0 where there is none. Names holding "loss" and "acc" are drawn;
-        accuracies are shares from 0 to 1. Missing values are NaN, None or an empty string.
+        axis, counted from 0 where there is none. Names holding "loss" are drawn, and names holding
+        "acc" or ending in the score, shares from 0 to 1. Missing values are NaN, None or an empty
+        string.
     out
         A .png, .svg or .pdf file.
+    score
+        What names end in: "accuracy", "mIoU", "AP".
 
     Raises
     ------
@@ -45,8 +49,8 @@ def loss_curves(
     length = len(next(iter(columns.values()), np.empty(0)))
     time = columns[time_name] if time_name else np.arange(length, dtype=np.float64)
     losses = {name: c for name, c in columns.items() if "loss" in name.lower()}
-    shares = {name: 100 * c for name, c in columns.items() if "acc" in name.lower()}
-    panels = [panel for panel in (("loss", losses), ("accuracy (%)", shares)) if panel[1]]
+    shares = {name: 100 * c for name, c in columns.items() if _is_share(name, score)}
+    panels = [panel for panel in (("loss", losses), (f"{score} (%)", shares)) if panel[1]]
     if not panels:
         raise ArgumentError(
             "loss_curves.history: must hold a column named for a loss or an accuracy; "
@@ -62,6 +66,10 @@ def loss_curves(
             axes.xaxis.get_major_locator().set_params(integer=True)
             axes.margins(x=0.02)
     return Path(out)
+
+
+def _is_share(name: str, score: str) -> bool:
+    return "acc" in name.lower() or name.endswith(score)
 
 
 def _draw(axes: Any, time: Floats, series: Mapping[str, Floats]) -> None:
