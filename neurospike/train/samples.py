@@ -29,8 +29,12 @@ FAMILIES = {
     "speechcommands": "SpeechCommands",
     "fsdd": "FSDD",
     "spoken-tones": "SpokenTones",
+    "kitti": "KITTI",
+    "semantickitti": "SemanticKITTI",
+    "streets": "Streets",
 }
-NEEDS_NO_ROOT = {"solids", "spoken-tones"}
+SPLITS = ("train", "val", "test")
+NEEDS_NO_ROOT = {"solids", "spoken-tones", "streets"}
 
 
 class Source(Protocol):
@@ -85,6 +89,9 @@ def build_source(
 ) -> Source:
     """One split of the data set that a recipe names.
 
+    An argument that is a table of splits, ``scans = { train = 2000, val = 200, test = 400 }``, is
+    this split's entry.
+
     Raises
     ------
     ArgumentError
@@ -92,7 +99,8 @@ def build_source(
     DataError
         Data that is missing or damaged.
     """
-    arguments = {**part.arguments, "split": split, "protocol": part.protocol, "seed": seed}
+    own = {name: _of_split(value, split) for name, value in part.arguments.items()}
+    arguments = {**own, "split": split, "protocol": part.protocol, "seed": seed}
     if part.name not in NEEDS_NO_ROOT:
         if root is None:
             raise ArgumentError(
@@ -103,11 +111,18 @@ def build_source(
         if part.name == "modelnet":
             # Choosing 8,192 of 10,000 points takes 0.2 s a shape.
             arguments.setdefault("cache", cache_folder(root))
+    if part.name == "streets":
+        # A scan takes longer to simulate than to train on.
+        arguments.setdefault("cache", cache_folder(root) / "streets")
     try:
         source: Source = getattr(datasets, FAMILIES[part.name])(**arguments)
     except TypeError as error:
         raise ArgumentError(f"recipe.data.arguments: {part.name}: {error}.") from error
     return source
+
+
+def _of_split(value: Any, split: str) -> Any:
+    return value[split] if isinstance(value, dict) and set(value) == set(SPLITS) else value
 
 
 def cache_folder(root: str | Path | None) -> Path:
