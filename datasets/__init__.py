@@ -22,13 +22,19 @@ if __name__ != "neurospike.datasets":  # a bare `datasets` would shadow Hugging 
     raise ImportError("import this package as neurospike.datasets, not as datasets")
 
 from neurospike.datasets import checksums, downloads, transforms
+from neurospike.datasets.calibration import Calibration
 from neurospike.datasets.collate import collate_points
 from neurospike.datasets.fsdd import FSDD
 from neurospike.datasets.kitti import KITTI, read_velodyne
+from neurospike.datasets.kitti_frames import write_kitti_frame
+from neurospike.datasets.kitti_labels import difficulty, read_objects, write_objects
 from neurospike.datasets.meshes import sample_surface
 from neurospike.datasets.modelnet import ModelNet
+from neurospike.datasets.objects import Objects
 from neurospike.datasets.occupancy import OccupancyVoxels
 from neurospike.datasets.off import read_off
+from neurospike.datasets.semantic_kitti_labels import read_labels, write_labels
+from neurospike.datasets.semantic_kitti_scans import write_semantic_scan
 from neurospike.datasets.solids import Solids
 from neurospike.datasets.speech_commands import SpeechCommands
 from neurospike.datasets.spikes_h5 import write_spikes
@@ -41,18 +47,27 @@ __all__ = [
     "KITTI",
     "SHD",
     "SSC",
+    "Calibration",
     "ModelNet",
+    "Objects",
     "OccupancyVoxels",
     "Solids",
     "SpeechCommands",
     "SpokenTones",
     "checksums",
     "collate_points",
+    "difficulty",
     "downloads",
+    "read_labels",
+    "read_objects",
     "read_off",
     "read_velodyne",
     "read_wave",
     "sample_surface",
     "transforms",
+    "write_kitti_frame",
+    "write_labels",
+    "write_objects",
+    "write_semantic_scan",
     "write_spikes",
 ]

@@ -44,6 +44,22 @@ class Objects:
     rotation_y: Floats
     score: Floats | None = None
 
+    @classmethod
+    def empty(cls, *, scored: bool = False) -> Objects:
+        """No objects: the labels of an empty street, or with ``scored`` its detections."""
+        none, rows = np.zeros(0), np.zeros((0, 3))
+        return cls(
+            (),
+            none,
+            none.astype(np.int64),
+            none,
+            np.zeros((0, 4)),
+            rows,
+            rows,
+            none,
+            none if scored else None,
+        )
+
     def __len__(self) -> int:
         return len(self.names)
 

@@ -1,0 +1,67 @@
+"""A frame of KITTI's layout, written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from neurospike.datasets.calibration import Calibration
+from neurospike.datasets.kitti_labels import write_objects
+from neurospike.datasets.objects import Objects
+from neurospike.errors import ArgumentError
+from neurospike.files import write_atomically
+
+
+def write_velodyne(path: str | Path, points: ArrayLike) -> None:
+    """Write points (N, 4), x, y, z in metres and intensity, as little-endian float32 rows.
+
+    Raises
+    ------
+    ArgumentError
+        Points of another shape, or none, which no reader would take.
+    DataError
+        A place that cannot be written.
+    """
+    table = np.asarray(points)
+    if table.ndim != 2 or table.shape[1] != 4 or not len(table):
+        raise ArgumentError(
+            f"write_velodyne.points: (N, 4) with N at least 1; got {table.shape}; a scan without "
+            "points is no scan"
+        )
+    write_atomically(path, table.astype("<f4").tobytes())
+
+
+def write_kitti_frame(
+    folder: str | Path,
+    name: str,
+    points: ArrayLike,
+    objects: Objects | None,
+    calibration: Calibration,
+) -> None:
+    """Write a frame that ``KITTI`` and others' tools read.
+
+    Parameters
+    ----------
+    folder
+        ``training`` or ``testing``; made when missing.
+    name
+        The frame, six digits in KITTI.
+    points
+        (N, 4) in the LiDAR's frame.
+    objects
+        None writes no label file, as in ``testing``.
+
+    Raises
+    ------
+    ArgumentError
+        Points of another shape, or none.
+    DataError
+        A place that cannot be written.
+    """
+    folder = Path(folder)
+    write_velodyne(folder / "velodyne" / f"{name}.bin", points)
+    calibration.write(folder / "calib" / f"{name}.txt")
+    if objects is not None:
+        write_objects(folder / "label_2" / f"{name}.txt", objects)
