@@ -13,6 +13,7 @@ def warmup() -> None:
     _audio()
     _recurrent()
     _delays()
+    _boxes()
 
 
 def _neurons() -> None:
@@ -99,3 +100,14 @@ def _delays() -> None:
         for batch in (1, 1 << 14):  # in the calling thread, and spread over all of them
             select.sequence(x.expand(4, batch, 2), weight, weight, rule, packed)
         select.arrive(x[0], torch.zeros(1, 3, 2, dtype=dtype), weight, weight, rule, packed)
+
+
+def _boxes() -> None:
+    import numpy as np
+
+    from neurospike.kernels.boxes import select
+
+    box = np.ones((1, 7))
+    select.iou(box, box, volume=True)
+    select.iou(box, box, volume=True, paired=True)
+    select.nms(box, np.ones(1), 0.5)

@@ -1,3 +1,8 @@
 """Metrics on plain arrays."""
 
-__all__: list[str] = []
+from neurospike.metrics.boxes import rotated_iou, rotated_nms
+
+__all__ = [
+    "rotated_iou",
+    "rotated_nms",
+]

@@ -1,0 +1,3 @@
+"""Upright boxes that turn about z: overlaps, and suppression of the weaker of two."""
+
+__all__: list[str] = []
