@@ -117,6 +117,13 @@ class Voxelizer:
         if self.point_range is not None:
             _check_grid(_range_shape(self.point_range, self.voxel_size), 1, self.voxel_size)
 
+    @property
+    def spatial_shape(self) -> tuple[int, int, int] | None:
+        """Edges of the grid in voxels where a range is given; else they follow the points."""
+        if self.point_range is None:
+            return None
+        return _range_shape(self.point_range, self.voxel_size)
+
     def __repr__(self) -> str:
         return (
             f"Voxelizer(voxel_size={self.voxel_size}, point_range={self.point_range}, "

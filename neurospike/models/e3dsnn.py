@@ -18,6 +18,7 @@ from neurospike.nn import (
     SubmanifoldConv3d,
 )
 from neurospike.sparse import ActiveSet, VoxelTensor
+from neurospike.sparse.active_set import Shape3
 
 
 @dataclass(frozen=True)
@@ -136,14 +137,18 @@ class E3DSNN(nn.Module):
 def pad_to_multiple(x: VoxelTensor, multiple: int) -> VoxelTensor:
     """The same voxels in a grid whose edges are multiples of ``multiple``; features untouched."""
     x_edge, y_edge, z_edge = (-(-edge // multiple) * multiple for edge in x.spatial_shape)
-    shape = (x_edge, y_edge, z_edge)
+    return on_grid(x, (x_edge, y_edge, z_edge))
+
+
+def on_grid(x: VoxelTensor, shape: Shape3) -> VoxelTensor:
+    """The same voxels in a grid of a shape that holds them; features untouched."""
     if shape == x.spatial_shape:
         return x
-    padded = x.active.cached(
-        ("padded", multiple),
+    grown = x.active.cached(
+        ("grid", shape),
         lambda: ActiveSet(x.coords, shape, x.batch_size, stride=x.stride),
     )
-    return VoxelTensor.on(padded, x.features, virtual_steps=x.virtual_steps)
+    return VoxelTensor.on(grown, x.features, virtual_steps=x.virtual_steps)
 
 
 @register

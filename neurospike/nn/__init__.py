@@ -17,6 +17,7 @@ from neurospike.nn.sparse_norm import SparseBatchNorm
 from neurospike.nn.sparse_pool import SparseGlobalPool, ToDense
 from neurospike.nn.spike_mode import spike_mode
 from neurospike.nn.stateful import State, Stateful
+from neurospike.nn.to_bev import ToBEV
 from neurospike.nn.unary import UnarySpikes
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "State",
     "Stateful",
     "SubmanifoldConv3d",
+    "ToBEV",
     "ToDense",
     "UnarySpikes",
     "spike_mode",

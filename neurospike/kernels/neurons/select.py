@@ -47,8 +47,15 @@ def lif(
 def ilif(
     x: Tensor, v: Tensor | None, *, max_spikes: int, beta: float, backend: Backend = "auto"
 ) -> tuple[Tensor, Tensor | None]:
-    """x (T, ...), v (...) or None for rest -> integer spikes, last membrane if v is given."""
+    """x (T, ...), v (...) or None for rest -> integer spikes, last membrane if v is given.
+
+    The spikes lie in memory as x does.
+    """
     if _fused(backend, _obstacle(x)):
+        order = memory_order(x) if v is None else None
+        if order is not None:
+            turned, _ = ilif(x.permute(order), None, max_spikes=max_spikes, beta=beta)
+            return turned.permute(_inverse(order)), None
         from neurospike.kernels.neurons import autograd
 
         fused: tuple[Tensor, Tensor | None] = autograd.ILIF.apply(x, v, max_spikes, beta)  # type: ignore[no-untyped-call]
@@ -122,6 +129,22 @@ def cuba(
     i, v = states or (x.new_zeros(x.shape[1:]),) * 2
     s, last = cuba_reference.cuba(x, (i, v), keep, rule)
     return s, last if states else None
+
+
+def memory_order(x: Tensor) -> tuple[int, ...] | None:
+    """Axes after the first in the order of memory, where that makes x (T, ...) contiguous.
+
+    None where x is so already, or has gaps. Neurons know no neighbours, so that images with their
+    channels side by side need not be copied.
+    """
+    if x.is_contiguous():
+        return None
+    order = (0, *sorted(range(1, x.ndim), key=x.stride, reverse=True))
+    return order if x.permute(order).is_contiguous() else None
+
+
+def _inverse(order: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(sorted(range(len(order)), key=order.__getitem__))
 
 
 def _first(x: Tensor, v: Tensor | None, rest: float) -> Tensor:

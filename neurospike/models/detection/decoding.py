@@ -1,0 +1,87 @@
+"""From maps to boxes: the best anchors, decoded, one per object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from neurospike.models.detection.anchors import YAWS, AnchorGrid
+from neurospike.models.detection.coding import decode, with_direction
+from neurospike.models.detection.maps import Maps
+
+CANDIDATES = 1000
+"""Anchors of a scan that are decoded at most, the best ones."""
+
+
+@dataclass(frozen=True)
+class Detections:
+    """Boxes found in one scan, best first.
+
+    Attributes
+    ----------
+    boxes
+        float32 (M, 7) LiDAR boxes: x, y, z of the centre, length, width, height, yaw.
+    scores
+        float32 (M,), 0 to 1.
+    labels
+        int64 (M,) classes.
+    """
+
+    boxes: Tensor
+    scores: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def detections(
+    grid: AnchorGrid, maps: Maps, *, score: float, nms: float, limit: int
+) -> list[Detections]:
+    """Boxes of every scan, without those that overlap a better one of their class.
+
+    Parameters
+    ----------
+    score
+        Least score of a box.
+    nms
+        Overlap seen from above, of rotated boxes, from which on the worse one goes.
+    limit
+        Most boxes of a scan.
+    """
+    maps = Maps(*(values.detach() for values in maps))
+    shape = (maps.logits.shape[2], maps.logits.shape[3])
+    found = []
+    for logits, residuals, directions in zip(*maps.rows(), strict=True):
+        scores, rows = _best(logits.sigmoid(), score)
+        boxes = decode(residuals[rows], grid.boxes(rows, shape))
+        boxes[:, 6] = with_direction(boxes[:, 6], directions[rows].argmax(1))
+        labels = rows % grid.per_cell // len(YAWS)
+        kept = _suppressed(boxes, scores, labels, nms)[:limit]
+        found.append(Detections(boxes[kept], scores[kept], labels[kept]))
+    return found
+
+
+def _best(scores: Tensor, least: float) -> tuple[Tensor, Tensor]:
+    rows = (scores >= least).nonzero()[:, 0]
+    top = torch.topk(scores[rows], min(CANDIDATES, len(rows)))
+    return top.values, rows[top.indices]
+
+
+def _suppressed(boxes: Tensor, scores: Tensor, labels: Tensor, threshold: float) -> Tensor:
+    """Rows of the boxes that stay, best first: each class is judged by itself."""
+    from neurospike.kernels.boxes import select
+
+    kept = []
+    for kind in sorted(set(labels.tolist())):
+        mine = (labels == kind).nonzero()[:, 0]
+        numbers = select.nms(
+            boxes[mine].double().cpu().numpy(), scores[mine].double().cpu().numpy(), threshold
+        )
+        kept.append(mine[torch.as_tensor(numbers, device=mine.device)])
+    if not kept:
+        return labels.new_empty(0)
+    rows = torch.cat(kept)
+    return rows[torch.argsort(scores[rows], descending=True, stable=True)]

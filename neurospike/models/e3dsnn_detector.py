@@ -1,0 +1,280 @@
+"""E-3DSNN that finds boxes: voxels, bird's-eye view, anchors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from neurospike.encoders import Voxelizer
+from neurospike.errors import ArgumentError
+from neurospike.models.detection.anchors import AnchorGrid
+from neurospike.models.detection.bev_backbone import BEVBackbone
+from neurospike.models.detection.decoding import Detections, detections
+from neurospike.models.detection.losses import anchor_loss
+from neurospike.models.detection.maps import NUMBERS, Maps
+from neurospike.models.detection.voxel_backbone import VoxelBackbone, planes
+from neurospike.models.registry import register
+from neurospike.models.without_spikes import without_spikes
+from neurospike.nn import ToBEV
+from neurospike.sparse import VoxelTensor
+from neurospike.sparse.active_set import Shape3
+
+KITTI_RANGE_M = (0.0, -40.0, -3.0, 70.4, 40.0, 1.0)
+KITTI_VOXEL_M = (0.05, 0.05, 0.1)
+
+PRIOR = 0.01
+"""Score that every anchor starts with, arXiv:1708.02002."""
+
+
+class E3DSNNDetector(nn.Module):
+    """The detector: 3D backbone, spiking backbone on the bird's-eye view, anchor head.
+
+    Attributes
+    ----------
+    classes
+        Names, in the order of the labels.
+    grid
+        Where the anchors stand.
+    voxel_size, point_range
+        What the voxels must have been made with, in metres.
+    spatial_shape
+        Edges of that grid, in voxels.
+
+    Shape
+    -----
+    in:  VoxelTensor, features (N, in_features), on a grid of ``spatial_shape``
+    out: Maps, averaged over the time steps
+    """
+
+    def __init__(
+        self,
+        backbone: VoxelBackbone,
+        bev: BEVBackbone,
+        grid: AnchorGrid,
+        *,
+        classes: tuple[str, ...],
+        voxel_size: tuple[float, ...],
+        point_range: tuple[float, ...],
+        multiple: int,
+    ) -> None:
+        super().__init__()
+        self.classes = classes
+        self.voxel_size = voxel_size
+        self.point_range = point_range
+        self.spatial_shape = grid_shape(voxel_size, point_range)
+        self.grid = grid
+        x, y, z = self.spatial_shape
+        self._padded: Shape3 = (-(-x // multiple) * multiple, -(-y // multiple) * multiple, z + 1)
+        self.backbone = backbone
+        self.to_bev = ToBEV()
+        self.bev = bev
+        self.head = nn.Conv2d(bev.out_channels, grid.per_cell * NUMBERS, 1)
+        self.reset_head()
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def reset_head(self) -> None:
+        """Draw small weights, and let every anchor say "nothing" with a score of 0.01."""
+        nn.init.normal_(self.head.weight, std=0.01)
+        bias = self.head.bias
+        if bias is not None:
+            nn.init.zeros_(bias)
+            with torch.no_grad():
+                bias[::NUMBERS] = -math.log((1 - PRIOR) / PRIOR)
+
+    @property
+    def in_features(self) -> int:
+        """Features of a voxel."""
+        return self.backbone.stem.in_channels
+
+    def forward(self, x: VoxelTensor) -> Maps:
+        if x.spatial_shape != self.spatial_shape:
+            raise ArgumentError(
+                f"E3DSNNDetector.x: must lie on the grid {self.spatial_shape} of its point_range "
+                f"and voxel_size; got {x.spatial_shape}. Voxelise with the model's own values."
+            )
+        _, spikes = self.backbone(x, self._padded)
+        seen = self.to_bev(spikes)
+        seen = seen if seen.ndim == 5 else seen[None]
+        membranes = self.bev(seen)
+        numbers = self.head(membranes.flatten(0, 1))
+        steps = membranes.shape[0]
+        if steps > 1:
+            numbers = numbers.reshape(steps, -1, *numbers.shape[1:]).mean(0)
+        return Maps.split(numbers)
+
+    def loss(
+        self, maps: Maps, boxes: Sequence[Tensor], labels: Sequence[Tensor]
+    ) -> dict[str, Tensor]:
+        """Losses of a batch: "loss", and its weighted parts "class", "box" and "direction".
+
+        Parameters
+        ----------
+        boxes
+            A tensor (M, 7) of LiDAR boxes a scan, in metres and radians.
+        labels
+            An integer tensor (M,) a scan: index of the class; below 0, a region where nothing is
+            trained.
+
+        Raises
+        ------
+        ArgumentError
+            Another number of scans, a label beyond the classes, a box without extent.
+        """
+        return anchor_loss(self.grid, maps, boxes, labels)
+
+    def decode(
+        self, maps: Maps, *, score: float = 0.1, nms: float = 0.1, limit: int = 100
+    ) -> list[Detections]:
+        """Boxes of every scan, best first.
+
+        Parameters
+        ----------
+        score
+            Least score of a box.
+        nms
+            Overlap, seen from above, from which on the worse of two boxes of a class goes.
+        limit
+            Most boxes of a scan.
+        """
+        return detections(self.grid, maps, score=score, nms=nms, limit=limit)
+
+
+@register
+def e3dsnn_detector(
+    classes: Sequence[str] = ("Car", "Pedestrian", "Cyclist"),
+    in_features: int = 4,
+    *,
+    point_range: Sequence[float] = KITTI_RANGE_M,
+    voxel_size: Sequence[float] = KITTI_VOXEL_M,
+    stem: int = 16,
+    channels: Sequence[int] = (32, 64, 64),
+    blocks: int = 2,
+    out_channels: int = 128,
+    bev_channels: Sequence[int] = (64, 128),
+    bev_layers: Sequence[int] = (5, 5),
+    up_channels: int = 128,
+    output_stride: int | None = None,
+    steps: int = 1,
+    max_spikes: int = 4,
+    spiking: bool = True,
+) -> E3DSNNDetector:
+    """Build the E-3DSNN detector.
+
+    Parameters
+    ----------
+    classes
+        What is found, in the order of the labels; each has an anchor in
+        ``models.detection.KITTI_ANCHORS``.
+    in_features
+        Features of a voxel.
+    point_range, voxel_size
+        Range (x_low, y_low, z_low, x_high, y_high, z_high) and edges of a voxel, in metres; the
+        voxels must have been made with both.
+    stem, channels, blocks
+        3D backbone: channels of the stem and of each stage, blocks a stage.
+    out_channels
+        Channels of each plane that the bird's-eye view is made of.
+    bev_channels, bev_layers, up_channels
+        Bird's-eye view: channels of each scale, convolutions after its first one, channels that
+        each gives to the head.
+    output_stride
+        Edge of a cell of the head, in voxels: that of the last stage (8 by default) unless given,
+        or half of it.
+    steps, max_spikes
+        T and D of the integer neurons; the paper's setting is 1 x 4. Raise D before T.
+    spiking
+        False gives the conventional twin: the same network with ReLU in place of every neuron, at
+        one time step whatever ``steps`` says.
+
+    Raises
+    ------
+    ArgumentError
+        An unknown class, a number below 1, a range too low for the stages, or another
+        ``output_stride``.
+
+    Source
+    ------
+    E-3DSNN, arXiv:2412.07360: the 3D backbone (stem, three stages, height folded into 128
+    channels, overall stride 8). Anchors, box coding, losses and head: Yan et al., SECOND, Sensors
+    2018, 18(10), 3337. The widths of the bird's-eye view: Deng et al., Voxel R-CNN, AAAI 2021,
+    arXiv:2012.15712. Ours: neurons and membrane shortcuts in the bird's-eye view, one logit an
+    anchor, ``output_stride``, T > 1, and no second stage.
+
+    Examples
+    --------
+    >>> model = e3dsnn_detector()
+    >>> model.spatial_shape
+    (1408, 1600, 40)
+    """
+    numbers = {
+        "in_features": in_features, "stem": stem, "blocks": blocks, "out_channels": out_channels,
+        "up_channels": up_channels, "steps": steps, "max_spikes": max_spikes,
+        "channels": min(channels, default=0), "bev_channels": min(bev_channels, default=0),
+    }  # fmt: skip
+    for name, value in numbers.items():
+        if value < 1:
+            raise ArgumentError(f"e3dsnn_detector.{name}: must be 1 or more; got {value}.")
+    if len(bev_layers) != len(bev_channels) or min(bev_layers) < 0:
+        raise ArgumentError(
+            "e3dsnn_detector.bev_layers: must hold a number, 0 or more, for each of "
+            f"{len(bev_channels)} scales; got {tuple(bev_layers)}."
+        )
+    stride = 2 ** len(channels)
+    enlarge = _enlarged(stride, output_stride)
+    shape = grid_shape(voxel_size, point_range)
+    height = planes(shape[2] + 1, len(channels))
+    if height < 1:
+        raise ArgumentError(
+            f"e3dsnn_detector.voxel_size: {shape[2]} voxels of height are too few for "
+            f"{len(channels)} stages; got edges {tuple(voxel_size)} m. Use lower voxels or fewer "
+            "stages."
+        )
+    x_low, y_low = float(point_range[0]), float(point_range[1])
+    cell = (stride // enlarge * float(voxel_size[0]), stride // enlarge * float(voxel_size[1]))
+    grid = AnchorGrid.of_classes(classes, (x_low, y_low), cell)
+    model = E3DSNNDetector(
+        VoxelBackbone(
+            in_features,
+            stem,
+            channels,
+            out_channels,
+            blocks=blocks,
+            steps=steps if spiking else 1,
+            max_spikes=max_spikes,
+        ),
+        BEVBackbone(
+            height * out_channels,
+            bev_channels,
+            bev_layers,
+            up_channels,
+            max_spikes=max_spikes,
+            enlarge=enlarge,
+        ),
+        grid,
+        classes=tuple(classes),
+        voxel_size=tuple(float(edge) for edge in voxel_size),
+        point_range=tuple(float(limit) for limit in point_range),
+        multiple=stride * 2 ** (len(bev_channels) - 1),
+    )
+    return model if spiking else without_spikes(model)
+
+
+def grid_shape(voxel_size: Sequence[float], point_range: Sequence[float]) -> Shape3:
+    """Edges, in voxels, of the grid that ``encoders.Voxelizer`` makes of a range."""
+    shape = Voxelizer(tuple(voxel_size), tuple(point_range)).spatial_shape
+    return shape or (1, 1, 1)
+
+
+def _enlarged(stride: int, output_stride: int | None) -> int:
+    """Cells of the output along an edge, for each cell of the 3D backbone's last grid."""
+    if output_stride is None or output_stride == stride:
+        return 1
+    if output_stride * 2 != stride:
+        raise ArgumentError(
+            f"e3dsnn_detector.output_stride: must be {stride}, or {stride // 2} for finer cells; "
+            f"got {output_stride}."
+        )
+    return 2
