@@ -1,6 +1,8 @@
-"""Velodyne scans."""
+"""Velodyne scans, and frames of KITTI's layout."""
 
+import json
 import logging
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from neurospike.datasets import KITTI, read_velodyne
+from neurospike.datasets import (
+    KITTI,
+    Calibration,
+    Objects,
+    read_velodyne,
+    write_kitti_frame,
+)
 from neurospike.errors import ArgumentError, DataError
 
 
@@ -19,12 +27,24 @@ def scan(path: Path, points: int = 10, seed: int = 0) -> np.ndarray:
     return rows
 
 
+BOXES = np.array([[20.0, 3.0, -0.8, 4.0, 1.7, 1.5, 0.3], [12.0, -2.0, -0.7, 0.8, 0.6, 1.8, -2.0]])
+
+
+def some_objects() -> Objects:
+    return Calibration.typical().objects_of(BOXES, ("Car", "Pedestrian"))
+
+
+def frame(root: Path, name: str, part: str = "training", seed: int = 0) -> np.ndarray:
+    rows = np.random.default_rng(seed).random((10, 4), dtype=np.float32)
+    objects = some_objects() if part == "training" else None
+    write_kitti_frame(root / part, name, rows, objects, Calibration.typical())
+    return rows
+
+
 def kitti_tree(root: Path, training: int = 20, testing: int = 3) -> None:
     for part, frames in (("training", training), ("testing", testing)):
-        for frame in range(frames):
-            scan(root / part / "velodyne" / f"{frame:06d}.bin", seed=frame)
-    (root / "training" / "label_2").mkdir()
-    (root / "training" / "label_2" / "000000.txt").write_text("Car 0 0 0\nVan 0 0 0\n")
+        for number in range(frames):
+            frame(root, f"{number:06d}", part, number)
 
 
 def test_a_scan_comes_back_bit_for_bit(tmp_path: Path) -> None:
@@ -100,13 +120,168 @@ def test_splits_of_the_official_layout(tmp_path: Path) -> None:
     assert [len(frames) for frames in splits.values()] == [18, 2, 3]
     assert not set(splits["train"].frames) & set(splits["val"].frames)
     assert len(KITTI(tmp_path, protocol="legacy")) == 20
-    sample = KITTI(tmp_path, protocol="legacy")[0]
-    assert sample["name"] == "000000"
-    assert sample["points"].shape == (10, 4)
-    assert sample["label"] == ("Car 0 0 0", "Van 0 0 0")
-    assert splits["test"][0]["label"] == ()
+    assert len(splits["test"][0]["label"]) == 0
+    assert splits["test"][0]["boxes"].shape == (0, 7)
     with pytest.raises(IndexError):
         splits["test"][3]
+
+
+def test_a_written_frame_comes_back(tmp_path: Path) -> None:
+    rows = frame(tmp_path, "000000")
+    sample = KITTI(tmp_path, protocol="legacy")[0]
+    assert sample["name"] == "000000"
+    assert np.array_equal(sample["points"], rows)
+    assert sample["label"].names == sample["names"] == ("Car", "Pedestrian")
+    np.testing.assert_allclose(sample["boxes"], BOXES, atol=1e-5)
+    assert sample["boxes"].dtype == np.float64
+    for name in ("p2", "r0_rect", "tr_velo_to_cam", "image_size"):
+        assert np.array_equal(
+            getattr(sample["calibration"], name), getattr(Calibration.typical(), name)
+        )
+
+
+def test_the_crop_keeps_what_the_camera_sees(tmp_path: Path) -> None:
+    rows = np.zeros((4, 4), dtype=np.float32)
+    rows[:, 0] = 10, -10, 10, np.nan
+    rows[2, 1] = 40
+    write_kitti_frame(tmp_path / "training", "000000", rows, None, Calibration.typical())
+    cropped = KITTI(tmp_path, protocol="legacy", crop_to_image=True)[0]["points"]
+    assert np.array_equal(cropped, rows[:1])
+
+
+def test_regions_and_flat_objects_have_no_box(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    frame(tmp_path, "000000")
+    with (tmp_path / "training" / "label_2" / "000000.txt").open("a") as file:
+        file.write("DontCare -1 -1 -10 503.89 169.71 590.61 190.13 -1 -1 -1 -1000 -1000 -1000 -10")
+        file.write("\nVan 0 0 0 1 2 3 4 1.5 0 4 5 1.5 20 0\n")
+    with caplog.at_level(logging.WARNING):
+        frames = KITTI(tmp_path, protocol="legacy")
+    assert "1 objects without extent have no box" in caplog.text
+    assert frames[0]["label"].names == ("Car", "Pedestrian", "DontCare", "Van")
+    assert frames[0]["names"] == ("Car", "Pedestrian")
+    assert frames.object_counts() == {"Car": 1, "Pedestrian": 1, "DontCare": 1, "Van": 1}
+
+
+def test_scans_without_labels_are_left_out_with_a_count(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    kitti_tree(tmp_path, training=5)
+    labels = tmp_path / "training" / "label_2"
+    (labels / "000002.txt").unlink()
+    (labels / "000009.txt").write_text("")
+    with caplog.at_level(logging.WARNING):
+        frames = KITTI(tmp_path, protocol="legacy")
+    assert frames.frames == ("000000", "000001", "000003", "000004")
+    assert frames.skipped == ("000002",)
+    assert frames.stray == ("000009",)
+    assert "1 scans without a label file are left out" in caplog.text
+    assert "1 label files without a scan are passed over" in caplog.text
+
+
+def test_a_folder_without_any_label_is_unlabelled(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("000000", "000001"):
+        write_kitti_frame(tmp_path / "training", name, np.ones((1, 4)), None, Calibration.typical())
+    with caplog.at_level(logging.WARNING):
+        frames = KITTI(tmp_path, protocol="legacy")
+    assert "2 frames have no labels: objects are empty" in caplog.text
+    assert [len(sample["label"]) for sample in frames] == [0, 0]
+    assert frames[0]["points"].shape == (1, 4)  # a scan of one point is a scan
+
+
+def damage(root: Path, what: str) -> None:
+    training = root / "training"
+    label = training / "label_2" / "000001.txt"
+    if what == "no calib":
+        (training / "calib" / "000001.txt").unlink()
+    elif what == "short calib":
+        (training / "calib" / "000001.txt").write_text("P2: 1 2 3\n")
+    elif what == "empty scan":
+        (training / "velodyne" / "000001.bin").write_bytes(b"")
+    elif what == "cut scan":
+        (training / "velodyne" / "000001.bin").write_bytes(bytes(33))
+    elif what == "cut label":
+        label.write_text(label.read_text()[:-40])
+    elif what == "unknown class":
+        label.write_text(label.read_text().replace("Car", "Zeppelin"))
+    elif what == "negative size":
+        label.write_text(label.read_text().replace(" 4.000000 ", " -4.000000 "))
+    elif what == "nan":
+        label.write_text(label.read_text().replace(" 4.000000 ", " nan "))
+
+
+DAMAGES = {
+    "no calib": "calib/000001.txt: missing; a scan without calib",
+    "short calib": "000001.txt: P2 has 12 values; got 3",
+    "empty scan": "000001.bin: 0 bytes; a scan is rows of 16",
+    "cut scan": "000001.bin: 33 bytes",
+    "cut label": "000001.txt: line 2: a class and 14 values.* was cut short",
+    "unknown class": "line 1: unknown class 'Zeppelin'; known: Car, Van",
+    "negative size": r"line 1: Car of negative size, \[1.5, 1.7, -4.0\]",
+    "nan": "line 1: values must be finite",
+}
+
+
+@pytest.mark.parametrize("what", DAMAGES)
+def test_damage_is_named_when_the_data_set_is_made(tmp_path: Path, what: str) -> None:
+    kitti_tree(tmp_path, training=3)
+    KITTI(tmp_path, protocol="legacy")  # an index from before the damage must not hide it
+    damage(tmp_path, what)
+    with pytest.raises(DataError, match=DAMAGES[what]) as caught:
+        KITTI(tmp_path, protocol="legacy")
+    assert "1 of 3 frames" in str(caught.value)
+    assert "neurospike data verify kitti" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_index_is_kept_and_follows_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from neurospike.datasets import kitti_layout
+
+    looked: list[str] = []
+    original = kitti_layout._facts
+    monkeypatch.setattr(
+        kitti_layout, "_facts", lambda folder, name: looked.append(name) or original(folder, name)
+    )
+    kitti_tree(tmp_path, training=3)
+    for _ in range(2):
+        KITTI(tmp_path, protocol="legacy")
+    assert looked == ["000000", "000001", "000002"]
+    frame(tmp_path, "000003")
+    (tmp_path / "training" / "label_2" / "000001.txt").write_text("")
+    KITTI(tmp_path, protocol="legacy")
+    assert looked[3:] == ["000001", "000003"]
+    place = tmp_path / ".neurospike" / "kitti-training.json"
+    place.write_text("{")
+    KITTI(tmp_path, protocol="legacy")
+    assert len(looked) == 5 + 4
+    assert len(json.loads(place.read_text())["rows"]) == 4
+
+
+def test_the_index_lies_in_the_cache_or_nowhere(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    frame(root, "000000")
+    KITTI(root, protocol="legacy", cache=tmp_path / "cache")
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+    root.chmod(0o555)
+    KITTI(root, protocol="legacy")
+    root.chmod(0o755)
+    assert not (root / ".neurospike").exists()
+
+
+def test_image_sizes_come_from_the_head_of_the_picture(tmp_path: Path) -> None:
+    frame(tmp_path, "000000")
+    picture = tmp_path / "training" / "image_2" / "000000.png"
+    picture.parent.mkdir()
+    head = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 1224, 370)
+    picture.write_bytes(head)
+    assert KITTI(tmp_path, protocol="legacy")[0]["calibration"].image_size == (1224, 370)
+    picture.write_bytes(head[:20])
+    assert KITTI(tmp_path, protocol="legacy")[0]["calibration"].image_size == (1242, 375)
 
 
 def test_image_sets_decide_where_they_are(tmp_path: Path) -> None:
