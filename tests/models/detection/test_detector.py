@@ -129,7 +129,7 @@ def test_a_scan_without_voxels_is_legal() -> None:
     nothing = [torch.zeros(0, 7)] * 2, [torch.zeros(0, dtype=torch.long)] * 2
     losses = model.loss(maps, *nothing)
     losses["loss"].backward()
-    assert float(losses["box"]) == 0.0
+    assert losses["box"].item() == 0.0
     assert [len(found) for found in model.eval().decode(model(x), score=0.5)] == [0, 0]
 
 

@@ -1,0 +1,84 @@
+"""Losses worked out by hand, and what they are blind to."""
+
+import math
+
+import pytest
+import torch
+
+from neurospike.errors import ArgumentError
+from neurospike.models.detection.anchors import AnchorGrid
+from neurospike.models.detection.losses import anchor_loss, batch_targets, focal, residual_loss
+from neurospike.models.detection.maps import Maps
+
+GRID = AnchorGrid.of_classes(("Car",), (0.0, -4.0), (0.8, 0.8))
+BOX = torch.tensor([[4.4, 0.4, -1.0, 3.9, 1.6, 1.56, 0.0]], dtype=torch.float64)
+LABEL = torch.tensor([0])
+
+
+def maps(scans: int = 1) -> Maps:
+    """Maps of a net that says 0 everywhere: the anchors themselves, at even odds."""
+    return Maps.split(torch.zeros(scans, 20, 10, 10, requires_grad=True))
+
+
+def test_focal_loss_at_even_odds() -> None:
+    values = focal(torch.zeros(2), torch.tensor([1.0, 0.0]))
+    expected = [0.25 * 0.25 * math.log(2), 0.75 * 0.25 * math.log(2)]
+    torch.testing.assert_close(values, torch.tensor(expected))
+
+
+def test_residual_loss_is_blind_to_half_a_turn() -> None:
+    wanted = torch.zeros(1, 7)
+    found = wanted.clone()
+    found[:, 6] = math.pi
+    assert residual_loss(found, wanted).item() == pytest.approx(0.0, abs=1e-9)
+
+
+def test_residual_loss_of_one_number() -> None:
+    found = torch.zeros(1, 7)
+    found[0, 0] = 1.0
+    # Beyond beta: |error| - beta / 2.
+    assert residual_loss(found, torch.zeros(1, 7)).item() == pytest.approx(1 - 1 / 18)
+
+
+def test_parts_of_a_car_that_is_its_anchor() -> None:
+    losses = anchor_loss(GRID, maps(), [BOX], [LABEL])
+    assert losses["direction"].item() == pytest.approx(0.2 * math.log(2))
+    assert losses["loss"].item() == pytest.approx(
+        sum(losses[name].item() for name in ("class", "box", "direction"))
+    )
+    # 200 anchors; those that overlap by 0.45 to 0.6 say nothing.
+    assert 0 < losses["class"].item() <= 0.25 * math.log(2) * 0.75 * 200
+
+
+def test_a_perfect_net_loses_nothing_on_boxes() -> None:
+    targets = batch_targets(GRID, (10, 10), [BOX], [LABEL])
+    residuals = torch.zeros(200, 7)
+    residuals[targets.positive] = targets.residuals
+    residuals[:, 6] += math.pi  # known up to half a turn
+    boxes = residuals.reshape(10, 10, 2, 7).permute(2, 3, 0, 1)[None]
+    said = Maps(torch.zeros(1, 2, 10, 10), boxes, torch.zeros(1, 2, 2, 10, 10))
+    assert anchor_loss(GRID, said, [BOX], [LABEL])["box"].item() == pytest.approx(0, abs=1e-9)
+    assert anchor_loss(GRID, maps(), [BOX], [LABEL])["box"].item() > 0.05
+
+
+def test_a_batch_is_the_mean_of_its_scans() -> None:
+    other = BOX.clone()
+    other[0, 0] += 0.2
+    one = anchor_loss(GRID, maps(), [BOX], [LABEL])["loss"].item()
+    two = anchor_loss(GRID, maps(), [other], [LABEL])["loss"].item()
+    both = anchor_loss(GRID, maps(2), [BOX, other], [LABEL, LABEL])["loss"].item()
+    assert both == pytest.approx((one + two) / 2)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "labels", "message"),
+    [
+        ([], [], "a tensor for each of 1 scans"),
+        ([BOX[:, :6]], [LABEL], r"must be \(M, 7\)"),
+        ([BOX], [torch.tensor([1])], "must be below 1 classes; got 1"),
+        ([BOX * torch.tensor([1, 1, 1, -1, 1, 1, 1])], [LABEL], "must be above 0; got -3.9 m"),
+    ],
+)
+def test_refusals(boxes: list[torch.Tensor], labels: list[torch.Tensor], message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        anchor_loss(GRID, maps(), boxes, labels)
