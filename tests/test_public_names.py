@@ -49,7 +49,7 @@ NAMES = {
         "save_svc",
     ],
     "neurospike.interop": ["from_dcls", "from_spikingjelly"],
-    "neurospike.metrics": ["rotated_iou", "rotated_nms"],
+    "neurospike.metrics": ["KittiAP", "kitti_ap", "rotated_iou", "rotated_nms"],
     "neurospike.models": [
         "create",
         "delay_net",

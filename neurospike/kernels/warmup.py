@@ -105,9 +105,13 @@ def _delays() -> None:
 def _boxes() -> None:
     import numpy as np
 
-    from neurospike.kernels.boxes import select
+    from neurospike.kernels.boxes import assignment_numba, select
 
     box = np.ones((1, 7))
     select.iou(box, box, volume=True)
     select.iou(box, box, volume=True, paired=True)
     select.nms(box, np.ones(1), 0.5)
+    one, starts, roles = np.ones(1), np.array([0, 1]), np.zeros(1, np.int8)
+    frame = (starts, starts, starts, one, roles, roles, one, 0.5)
+    assignment_numba.found_scores(*frame)
+    assignment_numba.tally(*frame, one, one, one, one)
