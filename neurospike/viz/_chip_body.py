@@ -1,4 +1,4 @@
-"""The body of a chip page: tabs, what they show, and the figures to draw."""
+"""An interactive page: tabs, what they show, and the figures to draw."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from neurospike.viz._chip_style import CSS, SCRIPT
+from neurospike.viz._plotly import plotly_js
 from neurospike.viz._tables import Rows
+
+_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+    "img-src data: blob:; font-src data:"
+)
+"""The browser itself refuses to fetch anything for the page."""
 
 
 @dataclass
@@ -68,6 +76,20 @@ class Body:
         data = json.dumps(self.drawings, allow_nan=False, separators=(",", ":"))
         safe = data.replace("<", "\\u003c")
         return f'<script type="application/json" id="figures">{safe}</script>'
+
+    def document(self, title: str, chips: Rows = ()) -> str:
+        """The whole page, which asks no other host for anything."""
+        library, name = plotly_js(), html.escape(title)
+        return (
+            '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+            f"<title>{name}</title>\n<style>{CSS}</style>\n</head>\n<body>\n"
+            f"<header><h1>{name}</h1>\n{self.tabs()}\n{self.chips(chips)}</header>\n"
+            f"<main>\n{self.panels()}\n</main>\n"
+            f"{self.specs()}\n<script>{library}</script>\n<script>{SCRIPT}</script>\n"
+            "</body>\n</html>\n"
+        )
 
 
 def slug(name: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from neurospike.errors import MissingExtraError
 from neurospike.viz._figure import COLOURS, INK
 
 Spec = dict[str, Any]
@@ -93,3 +94,23 @@ def cells(grid: Any) -> list[list[float | None]]:
 def safe(text: object) -> str:
     """plotly.js reads a few tags in its labels."""
     return html.escape(str(text), quote=False)
+
+
+def plotly_js() -> str:
+    """The library itself, as the text of a script element.
+
+    Raises
+    ------
+    MissingExtraError
+        plotly is not installed.
+    """
+    try:
+        from plotly.offline import get_plotlyjs
+    except ImportError as error:
+        raise MissingExtraError(
+            "viz: an interactive page needs plotly, which is not installed; "
+            "run `pip install neurospike[train]`."
+        ) from error
+    library: str = get_plotlyjs()
+    # A closing tag inside the library would end its element.
+    return library.replace("</script", "<\\/script")

@@ -8,22 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from neurospike.errors import ArgumentError, MissingExtraError
+from neurospike.errors import ArgumentError
 from neurospike.files import write_atomically
 from neurospike.viz import _chip_figures as figures
 from neurospike.viz import _chip_maps as maps
 from neurospike.viz._chip_body import Body
-from neurospike.viz._chip_style import CSS, SCRIPT
 from neurospike.viz._tables import Rows, facts, table
 from neurospike.viz._units import amount, fitting
 
 Part = Mapping[str, Any]
-
-_POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
-    "img-src data: blob:; font-src data:"
-)
-"""The browser itself refuses to fetch anything for the page."""
 
 
 def chip_page(page: Part, out: str | os.PathLike[str]) -> Path:
@@ -77,22 +70,11 @@ def chip_html(page: Part) -> str:
     """
     if not page.get("chips"):
         raise ArgumentError("chip_page.page: must hold one chip or more under 'chips'; got none.")
-    library = _plotly()
     body = Body()
     _overview(body, page)
     for name, section in _SECTIONS.items():
         section(body, name, page)
-    title = html.escape(str(page["title"]))
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{title}</title>\n<style>{CSS}</style>\n</head>\n<body>\n"
-        f"<header><h1>{title}</h1>\n{body.tabs()}\n{body.chips(page['chips'])}</header>\n"
-        f"<main>\n{body.panels()}\n</main>\n"
-        f"{body.specs()}\n<script>{library}</script>\n<script>{SCRIPT}</script>\n"
-        "</body>\n</html>\n"
-    )
+    return body.document(str(page["title"]), page["chips"])
 
 
 def _overview(body: Body, page: Part) -> None:
@@ -272,16 +254,3 @@ def _interval(found: Part | None, base: str) -> str:
         return amount(middle, base)
     factor, unit = fitting(middle, base)
     return f"{middle / factor:.3g} {unit} ({low / factor:.3g} to {high / factor:.3g})"
-
-
-def _plotly() -> str:
-    try:
-        from plotly.offline import get_plotlyjs
-    except ImportError as error:
-        raise MissingExtraError(
-            "chip_page: the page needs plotly, which is not installed; "
-            "run `pip install neurospike[train]`."
-        ) from error
-    library: str = get_plotlyjs()
-    # A closing tag inside the library would end its element.
-    return library.replace("</script", "<\\/script")
