@@ -33,6 +33,7 @@ from neurospike.datasets.modelnet import ModelNet
 from neurospike.datasets.objects import Objects
 from neurospike.datasets.occupancy import OccupancyVoxels
 from neurospike.datasets.off import read_off
+from neurospike.datasets.semantic_kitti import SemanticKITTI
 from neurospike.datasets.semantic_kitti_labels import read_labels, write_labels
 from neurospike.datasets.semantic_kitti_scans import write_semantic_scan
 from neurospike.datasets.solids import Solids
@@ -51,6 +52,7 @@ __all__ = [
     "ModelNet",
     "Objects",
     "OccupancyVoxels",
+    "SemanticKITTI",
     "Solids",
     "SpeechCommands",
     "SpokenTones",

@@ -24,13 +24,18 @@ def write_velodyne(path: str | Path, points: ArrayLike) -> None:
     DataError
         A place that cannot be written.
     """
+    write_atomically(path, scan_bytes(points))
+
+
+def scan_bytes(points: ArrayLike) -> bytes:
+    """The content of a ``.bin`` scan; ArgumentError as in ``write_velodyne``."""
     table = np.asarray(points)
     if table.ndim != 2 or table.shape[1] != 4 or not len(table):
         raise ArgumentError(
             f"write_velodyne.points: (N, 4) with N at least 1; got {table.shape}; a scan without "
             "points is no scan"
         )
-    write_atomically(path, table.astype("<f4").tobytes())
+    return table.astype("<f4").tobytes()
 
 
 def write_kitti_frame(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -50,7 +51,7 @@ SHARES = np.array(
         *(0.00603501, 0.0781422, 0.0028555, 0.000615596),
     ]
 )
-"""Share of each class in the points of the training sequences, by the same file's ``content``."""
+"""Share of each class in all labelled points, by the same file's ``content``."""
 
 _UNKNOWN = -2
 _TO_TRAIN = np.full(1 << 16, _UNKNOWN, dtype=np.int64)
@@ -66,14 +67,14 @@ def to_train_ids(raw: ArrayLike) -> NDArray[np.int64]:
     Raises
     ------
     ArgumentError
-        An id that the official file does not have.
+        An id that the official file does not have, or no whole numbers.
 
     Examples
     --------
     >>> to_train_ids([10, 252, 40, 0]).tolist()
     [0, 0, 8, -1]
     """
-    ids = np.asarray(raw)
+    ids = _whole("to_train_ids.raw", raw)
     inside = ids.size == 0 or (ids.min() >= 0 and ids.max() < len(_TO_TRAIN))
     train = _TO_TRAIN[ids] if inside else np.full(ids.shape, _UNKNOWN)
     if (train == _UNKNOWN).any():
@@ -91,14 +92,14 @@ def to_raw_ids(train: ArrayLike) -> NDArray[np.uint32]:
     Raises
     ------
     ArgumentError
-        An id outside -1..18.
+        An id outside -1..18, or no whole numbers.
 
     Examples
     --------
     >>> to_raw_ids([0, 18, -1]).tolist()
     [10, 81, 0]
     """
-    ids = np.asarray(train)
+    ids = _whole("to_raw_ids.train", train)
     if ids.size and (ids.min() < IGNORED or ids.max() >= len(CLASSES)):
         raise ArgumentError(
             f"to_raw_ids.train: from -1 to {len(CLASSES) - 1}; got {ids.min()} to {ids.max()}"
@@ -145,6 +146,11 @@ def write_labels(path: str | Path, label: ArrayLike, instance: ArrayLike | None 
     DataError
         A place that cannot be written.
     """
+    write_atomically(path, label_bytes(label, instance))
+
+
+def label_bytes(label: ArrayLike, instance: ArrayLike | None = None) -> bytes:
+    """The content of a ``.label`` file; ArgumentError as in ``write_labels``."""
     raw = to_raw_ids(label)
     objects = np.zeros(raw.shape, np.int64) if instance is None else np.asarray(instance)
     if raw.ndim != 1 or objects.shape != raw.shape:
@@ -155,4 +161,13 @@ def write_labels(path: str | Path, label: ArrayLike, instance: ArrayLike | None 
         raise ArgumentError(
             f"write_labels.instance: from 0 to 65535; got {objects.min()} to {objects.max()}"
         )
-    write_atomically(path, (raw | objects.astype(np.uint32) << 16).astype("<u4").tobytes())
+    return (raw | objects.astype(np.uint32) << 16).astype("<u4").tobytes()
+
+
+def _whole(argument: str, values: ArrayLike) -> NDArray[Any]:
+    table = np.asarray(values)
+    if not table.size:
+        return table.astype(np.int64)
+    if table.dtype.kind not in "iu":
+        raise ArgumentError(f"{argument}: whole numbers; got {table.dtype}")
+    return table

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from neurospike.datasets.kitti_frames import write_velodyne
-from neurospike.datasets.semantic_kitti_labels import write_labels
+from neurospike.datasets.kitti_frames import scan_bytes
+from neurospike.datasets.semantic_kitti_labels import label_bytes
 from neurospike.errors import ArgumentError
+from neurospike.files import write_atomically
 
 
 def write_semantic_scan(
@@ -44,11 +44,16 @@ def write_semantic_scan(
         A place that cannot be written.
     """
     place = Path(folder) / "sequences" / sequence
-    if label is not None and len(np.asarray(label)) != len(np.asarray(points)):
+    scan = scan_bytes(points)
+    if label is None:
+        write_atomically(place / "velodyne" / f"{name}.bin", scan)
+        return
+    labels = label_bytes(label, instance)
+    if len(labels) * 4 != len(scan):
         raise ArgumentError(
-            f"write_semantic_scan.label: one for every point; got {len(np.asarray(label))} for "
-            f"{len(np.asarray(points))}"
+            f"write_semantic_scan.label: one for every point; got {len(labels) // 4} for "
+            f"{len(scan) // 16}"
         )
-    write_velodyne(place / "velodyne" / f"{name}.bin", points)
-    if label is not None:
-        write_labels(place / "labels" / f"{name}.label", label, instance)
+    # Nothing is written before everything has been looked at.
+    write_atomically(place / "velodyne" / f"{name}.bin", scan)
+    write_atomically(place / "labels" / f"{name}.label", labels)
