@@ -183,9 +183,9 @@ def build_model(recipe: Recipe, task: Task, source: Source) -> nn.Module:
     arguments = dict(recipe.model.arguments)
     for name, value in task.model_arguments(source).items():
         if arguments.setdefault(name, value) != value:
-            what = "classes" if name == "num_classes" else "channels"
+            what = {"num_classes": " classes", "in_features": " channels"}.get(name, "")
             raise ArgumentError(
-                f"recipe.model.{name}: the data has {value} {what}; got {arguments[name]}. "
+                f"recipe.model.{name}: the data has {value}{what}; got {arguments[name]}. "
                 "Leave it out: it follows from the data."
             )
     return models.create(recipe.model.factory, **arguments)

@@ -34,6 +34,9 @@ FAMILIES = {
     "streets": "Streets",
 }
 SPLITS = ("train", "val", "test")
+BLOCKS = {"kitti": 1, "semantickitti": 100}
+"""Data sets without public test labels, and the scans in a row that are held out together."""
+
 NEEDS_NO_ROOT = {"solids", "spoken-tones", "streets"}
 
 
@@ -89,6 +92,10 @@ def build_source(
 ) -> Source:
     """One split of the data set that a recipe names.
 
+    KITTI's and SemanticKITTI's test labels are not public: here "test" is their own ``val``, and
+    "val" a tenth of their ``train``, which training leaves out; under the legacy protocol both
+    are their ``val``, as is the habit.
+
     An argument that is a table of splits, ``scans = { train = 2000, val = 200, test = 400 }``, is
     this split's entry.
 
@@ -99,8 +106,22 @@ def build_source(
     DataError
         Data that is missing or damaged.
     """
+    arguments = _arguments(part, split, root=root, seed=seed)
+    try:
+        source: Source = getattr(datasets, FAMILIES[part.name])(**arguments)
+    except TypeError as error:
+        raise ArgumentError(f"recipe.data.arguments: {part.name}: {error}.") from error
+    if part.name in BLOCKS and part.protocol == "clean" and split != "test":
+        return Some(source, held_out(len(source), BLOCKS[part.name], held=split == "val"))
+    return source
+
+
+def _arguments(part: DataPart, split: str, *, root: str | Path | None, seed: int) -> dict[str, Any]:
+    """Keyword arguments of the data set."""
     own = {name: _of_split(value, split) for name, value in part.arguments.items()}
     arguments = {**own, "split": split, "protocol": part.protocol, "seed": seed}
+    if part.name in BLOCKS:
+        arguments |= {"split": _public(split, part.protocol), "protocol": "clean"}
     if part.name not in NEEDS_NO_ROOT:
         if root is None:
             raise ArgumentError(
@@ -111,14 +132,32 @@ def build_source(
         if part.name == "modelnet":
             # Choosing 8,192 of 10,000 points takes 0.2 s a shape.
             arguments.setdefault("cache", cache_folder(root))
+    if part.name == "kitti":
+        arguments.setdefault("crop_to_image", True)  # labels stop there
     if part.name == "streets":
         # A scan takes longer to simulate than to train on.
         arguments.setdefault("cache", cache_folder(root) / "streets")
-    try:
-        source: Source = getattr(datasets, FAMILIES[part.name])(**arguments)
-    except TypeError as error:
-        raise ArgumentError(f"recipe.data.arguments: {part.name}: {error}.") from error
-    return source
+    return arguments
+
+
+def held_out(count: int, block: int, *, held: bool) -> list[int]:
+    """Every tenth block of scans, or all others; of fewer than ten blocks the last is held.
+
+    Examples
+    --------
+    >>> held_out(12, 1, held=True), held_out(3, 1, held=True), held_out(3, 1, held=False)
+    ([9], [2], [0, 1])
+    """
+    blocks = -(-count // block)
+    return [
+        index
+        for index in range(count)
+        if (index // block % 10 == 9 or (blocks < 10 and index // block == blocks - 1)) == held
+    ]
+
+
+def _public(split: str, protocol: str) -> str:
+    return "train" if split == "train" or (split == "val" and protocol == "clean") else "val"
 
 
 def _of_split(value: Any, split: str) -> Any:

@@ -159,9 +159,16 @@ class DetectPart(Part):
     ----------
     classes
         Names that are learnt and scored, in the order of the network's outputs.
+    least_score, nms, limit
+        Of what is found, in validation and test: the least score, the overlap seen from above
+        from which on the worse of two boxes of a class goes, and the most boxes a scan. Average
+        precision wants doubtful boxes too, at the end of its curve.
     """
 
     classes: tuple[str, ...] = ("Car", "Pedestrian", "Cyclist")
+    least_score: float = Field(default=0.05, gt=0, lt=1)
+    nms: float = Field(default=0.1, gt=0, le=1)
+    limit: int = Field(default=100, ge=1)
 
 
 class SegmentPart(Part):
@@ -170,7 +177,7 @@ class SegmentPart(Part):
     Attributes
     ----------
     weighted
-        Whether the cross entropy weighs a class by 1 / sqrt(its share of the training points).
+        Whether the cross entropy weighs a class by -ln(its share of the training points).
     lovasz
         Weight of the Lovasz-softmax loss beside it, arXiv:1705.08790.
     rotations
