@@ -1,0 +1,180 @@
+"""Segmentation of LiDAR scans: a class for every point, learnt and scored."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from neurospike.train.augment_labels import Mix
+from neurospike.train.augment_scan import Move, augment_scan
+from neurospike.train.labelling import point_classes, point_scores, voxel_labels
+from neurospike.train.lovasz import lovasz_softmax
+from neurospike.train.recipe import Recipe
+from neurospike.train.samples import Batch, Sample, Samples, Source
+from neurospike.train.scans import ScanInput, ScanSamples, Transform, collate_scans, in_features
+from neurospike.train.sections import AugmentScanPart, ScanPart, SegmentPart
+from neurospike.train.tasks import Meter
+
+WEIGHED_SCANS = 64
+"""Training scans, evenly spaced, in which the shares of the classes are counted."""
+
+LEAST_SHARE = 1e-5
+"""A class that is rarer weighs no more than one of this share: about 11.5."""
+
+
+class SegmentTask:
+    """Labelled scans into VoxelTensors; losses on voxels, scores on points.
+
+    A voxel's label is that of most of its points, the lower class in a tie; points that are
+    ignored have no say. The loss is cross entropy, weighted by -ln of a class's share of the
+    training points where the recipe says so, as released, and so much of Lovasz-softmax.
+    """
+
+    score = "mIoU"
+
+    def __init__(self, recipe: Recipe, scan: ScanPart, part: SegmentPart) -> None:
+        self.recipe = recipe
+        self.scan = scan
+        self.part = part
+        self.encode = ScanInput(scan)
+        self.collate = collate_scans
+        self.counting: dict[str, Any] = {}
+        self._classes: tuple[str, ...] = ()
+        self._weights: Tensor | None = None
+
+    def samples(self, source: Source, *, augmented: bool, seed: int) -> Samples:
+        self._classes = self.classes(source)
+        if not augmented:
+            return ScanSamples(source, (_labelled,), seed=seed)
+        if self.part.weighted:
+            self._weights = class_weights(class_shares(source))
+        part = self.recipe.augment_scan
+        mix = [Mix(source, part.mix)] if part.mix else []
+        steps: list[Transform] = [_labelled, *mix, partial(_augmented, part=part)]
+        return ScanSamples(source, steps, limited=True, seed=seed)
+
+    def classes(self, source: Source) -> tuple[str, ...]:
+        return tuple(source.classes)
+
+    def model_arguments(self, source: Source) -> dict[str, Any]:
+        return {"num_classes": len(source.classes), "in_features": in_features(self.scan)}
+
+    def loss(
+        self, _model: nn.Module, outputs: Tensor, batch: Batch, *, training: bool
+    ) -> dict[str, Tensor]:
+        label = voxel_labels(batch["label"], batch["point_to_voxel"], *outputs.shape)
+        known = label >= 0
+        if not known.any():
+            return {"loss": outputs.sum() * 0.0}
+        weights = None if self._weights is None else self._weights.to(outputs)
+        smoothing = self.recipe.training.label_smoothing if training else 0.0
+        entropy = F.cross_entropy(
+            outputs, label, weights, ignore_index=-1, label_smoothing=smoothing
+        )
+        parts = {"loss": entropy, "cross_entropy": entropy.detach()}
+        if self.part.lovasz:
+            lovasz = lovasz_softmax(outputs, label)
+            parts["lovasz"] = lovasz.detach()
+            parts["loss"] = entropy + self.part.lovasz * lovasz
+        right = outputs.detach().argmax(1) == label
+        return {**parts, "voxel_accuracy": right[known].float().mean()}
+
+    def meter(self) -> Meter:
+        return PointMeter(self)
+
+
+class PointMeter:
+    """IoU of each class, and their mean, over all labelled points of a split.
+
+    Every labelled point is scored, those outside the voxels' range too: see ``point_classes``.
+    The mean is over the classes that the split has labels of. With rotations, the softmax of the
+    network is averaged for each point over turns of the scan about the sensor.
+    """
+
+    def __init__(self, task: SegmentTask) -> None:
+        self.task = task
+        self._confusion = np.zeros((0, 0), np.int64)
+
+    def update(self, model: nn.Module, outputs: Tensor, batch: Batch) -> None:
+        scores = point_scores(outputs, batch["point_to_voxel"])
+        for turn in range(1, self.task.part.rotations):
+            scores = scores + self._turned(model, batch, turn / self.task.part.rotations)
+        predicted = point_classes(scores, batch)
+        found = confusion(batch["label"].cpu(), predicted.cpu(), outputs.shape[1])
+        self._confusion = found + (self._confusion if self._confusion.size else 0)
+
+    def result(self) -> dict[str, float]:
+        names = self.task._classes
+        counts = self._confusion
+        if not counts.size:
+            return {"mIoU": 0.0, "accuracy": 0.0}
+        iou = ious(counts)
+        by_class = {
+            f"IoU {name}": float(value)
+            for name, value in zip(names, iou, strict=True)
+            if not np.isnan(value)
+        }
+        right, total = np.diag(counts).sum(), counts.sum()
+        return {
+            "mIoU": float(np.nanmean(iou)) if by_class else 0.0,
+            "accuracy": float(right / max(total, 1)),
+            **by_class,
+        }
+
+    def _turned(self, model: nn.Module, batch: Batch, share: float) -> Tensor:
+        """Scores of the points after a share of a whole turn."""
+        move = Move(2 * math.pi * share)
+        points = torch.from_numpy(move.points(batch["points"].cpu().numpy()))
+        turned = {**batch, "points": points.to(batch["points"].device)}
+        return point_scores(model(self.task.encode(turned)), turned["point_to_voxel"])
+
+    def kept(self) -> dict[str, Any]:
+        return {"classes": list(self.task._classes), "confusion": self._confusion.tolist()}
+
+
+def confusion(label: Tensor, predicted: Tensor, classes: int) -> NDArray[np.int64]:
+    """(classes, classes + 1) points by label and prediction; the last column is for no class."""
+    told = label >= 0
+    column = torch.where(predicted < 0, classes, predicted)
+    cells = label[told] * (classes + 1) + column[told]
+    counts = torch.bincount(cells, minlength=classes * (classes + 1))
+    return counts.reshape(classes, classes + 1).numpy()
+
+
+def ious(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """IoU of each class of a confusion matrix; NaN of a class without labels."""
+    labelled, right = counts.sum(1), np.diag(counts)
+    union = labelled + counts.sum(0)[: len(counts)] - right
+    return np.where(labelled > 0, right / np.maximum(union, 1), np.nan)
+
+
+def class_shares(source: Source) -> NDArray[np.float64]:
+    """Share of each class in the labelled points of some evenly spaced scans."""
+    places = np.linspace(0, len(source) - 1, min(WEIGHED_SCANS, len(source))).round().astype(int)
+    counts = np.zeros(len(source.classes), np.int64)
+    for place in places:
+        label = source[int(place)]["label"]
+        counts += np.bincount(label[label >= 0], minlength=len(counts))
+    shares: NDArray[np.float64] = counts / max(counts.sum(), 1)
+    return shares
+
+
+def class_weights(shares: NDArray[np.float64]) -> Tensor:
+    """Weights of the cross entropy: -ln of the shares."""
+    return torch.from_numpy(-np.log(np.clip(shares, LEAST_SHARE, 1 - LEAST_SHARE))).float()
+
+
+def _labelled(sample: Sample, _rng: np.random.Generator) -> Sample:
+    """What this task reads of a sample."""
+    return {key: sample[key] for key in ("points", "label", "name") if key in sample}
+
+
+def _augmented(sample: Sample, rng: np.random.Generator, *, part: AugmentScanPart) -> Sample:
+    return augment_scan(sample, part, rng)
