@@ -44,7 +44,8 @@ def kitti_ap(
     ----------
     labels, detections
         As many of one as of the other; a frame each, in the camera's frame, as
-        ``datasets.Objects`` or anything with its attributes. Detections have scores.
+        ``datasets.Objects`` or anything with its attributes. Detections have scores; regions
+        among them are no detections.
     classes
         Case does not matter in the frames. Vans are ignored for cars, sitting persons for
         pedestrians.
@@ -101,7 +102,7 @@ def kitti_ap(
         tabulate("detections", detections, scored=True),
     )
     pairs = _Pairs.of(known, found)
-    directed = not (found.alpha == UNKNOWN_ALPHA).any()
+    directed = not (found.alpha[found.names != REGION] == UNKNOWN_ALPHA).any()
     objects: dict[tuple[str, str], int] = {}
     precision: dict[tuple[str, str, str], Floats] = {}
     for name, least in wanted.items():

@@ -87,7 +87,7 @@ def tabulate(what: str, frames: Sequence[KittiObjects], *, scored: bool) -> Tabl
         names=np.array(names, dtype=np.str_),
         truncated=values[:, 0],
         occluded=values[:, 1],
-        alpha=values[:, 2],
+        alpha=np.ascontiguousarray(values[:, 2]),
         bbox=values[:, 3:7],
         boxes=_upright(values[:, 7:10], values[:, 10:13], values[:, 13]),
         score=np.ascontiguousarray(values[:, 14]),

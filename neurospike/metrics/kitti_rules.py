@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurospike.kernels.boxes.assignment_reference import COUNTS, IGNORED, OTHER
-from neurospike.metrics.kitti_objects import Table
+from neurospike.metrics.kitti_objects import REGION, Table
 
 DIFFICULTIES = ("easy", "moderate", "hard")
 MIN_HEIGHT_PX = (40, 25, 25)
@@ -55,6 +55,7 @@ def detection_roles(detections: Table, name: str, level: int) -> Roles:
     """
     roles = np.where(detections.names == name, COUNTS, OTHER).astype(np.int8)
     roles[np.abs(detections.height_px) < MIN_HEIGHT_PX[level]] = IGNORED
+    roles[detections.names == REGION] = OTHER
     return roles
 
 

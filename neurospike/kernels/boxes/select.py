@@ -33,7 +33,7 @@ def nms(
 
     order = np.argsort(-np.asarray(scores, np.float64), kind="stable")
     most = len(boxes) if limit is None else limit
-    return numba.suppress(_rows(boxes), order, threshold, volume, most)
+    return numba.suppress(_rows(boxes), order, float(threshold), volume, most)
 
 
 def _rows(boxes: Any) -> Floats:
