@@ -121,7 +121,7 @@ NAMES = {
         "load_recipe",
         "parse_recipe",
     ],
-    "neurospike.runtime": ["ScanSession"],
+    "neurospike.runtime": ["ScanSession", "read_boxes", "write_boxes"],
     "neurospike.functional.surrogate": [
         "ATan",
         "FastSigmoid",

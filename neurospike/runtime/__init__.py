@@ -1,6 +1,15 @@
-"""Streaming sessions."""
+"""Streaming sessions, and what they find as files."""
 
+from neurospike.runtime.boxes_file import BoxesFile, read_boxes, write_boxes
 from neurospike.runtime.latency import Latency, LatencySummary
 from neurospike.runtime.session import ScanResult, ScanSession
 
-__all__ = ["Latency", "LatencySummary", "ScanResult", "ScanSession"]
+__all__ = [
+    "BoxesFile",
+    "Latency",
+    "LatencySummary",
+    "ScanResult",
+    "ScanSession",
+    "read_boxes",
+    "write_boxes",
+]
