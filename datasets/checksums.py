@@ -22,6 +22,7 @@ _TFG = "tensorflow/graphics, datasets/modelnet40/checksums/model_net40.txt"
 _LOADERS = "public PyTorch loaders of ModelNet40, which agree with one another"
 _HEIDELBERG = "tonic 1.7 and spikingjelly, which agree, for https://zenkelab.org/datasets/"
 _TFDS = "TensorFlow Datasets, audio/spoken_digit/checksums.tsv"
+_TFDS_KITTI = "TensorFlow Datasets, url_checksums/kitti.txt"
 
 PUBLISHED = {
     "ModelNet40.zip": Published(
@@ -50,8 +51,15 @@ PUBLISHED = {
     "free-spoken-digit-dataset-1.0.9.tar.gz": Published(
         "sha256", "8bc44cde129d505cbbb6b365c09f80c663f2aa77578afc634e6141a2f87100c0", _TFDS
     ),
+    "data_object_label_2.zip": Published(
+        "sha256", "4efc76220d867e1c31bb980bbf8cbc02599f02a9cb4350effa98dbb04aaed880", _TFDS_KITTI
+    ),
+    "data_object_image_2.zip": Published(
+        "sha256", "351c5a2aa0cd9238b50174a3a62b846bc5855da256b82a196431d60ff8d43617", _TFDS_KITTI
+    ),
 }
-"""By file name. ModelNet10.zip and modelnet40_normal_resampled.zip have none that we know of."""
+"""By file name. We know of none for ModelNet10.zip, modelnet40_normal_resampled.zip, KITTI's scans
+and calibrations, and SemanticKITTI."""
 
 
 def digest(path: str | Path, algorithm: str = "sha256") -> str:

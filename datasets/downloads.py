@@ -13,6 +13,8 @@ from pathlib import Path
 from neurospike.datasets import checksums
 from neurospike.datasets._transfer import fetch_file
 from neurospike.datasets._unpack import unpack
+from neurospike.datasets.kitti_layout import WHERE as KITTI_WHERE
+from neurospike.datasets.semantic_kitti import WHERE as SEMANTIC_KITTI_WHERE
 from neurospike.errors import ArgumentError, DataError
 from neurospike.files import check_writable_folder
 
@@ -88,9 +90,13 @@ SETS = {
 }
 """What ``fetch`` knows, by name."""
 
+_BY_HAND = {"kitti": KITTI_WHERE, "semantickitti": SEMANTIC_KITTI_WHERE}
+
 
 def known(name: str) -> Published:
     """The entry of a data set, or ArgumentError."""
+    if name in _BY_HAND:
+        raise ArgumentError(f"downloads.name: {name} needs a login: {_BY_HAND[name]}")
     if name not in SETS:
         raise ArgumentError(f"downloads.name: one of {', '.join(SETS)}; got {name!r}")
     return SETS[name]

@@ -117,7 +117,9 @@ class SemanticKITTI(Samples):
         self.skipped = tuple(name for name in facts if labelled and not facts[name]["labelled"])
         self.names = tuple(name for name in facts if name not in set(self.skipped))
         self.stray = tuple(
-            f"{sequence}/{scan}" for sequence in there for scan in _stray(self.folder / sequence)
+            f"{sequence}/{scan}"
+            for sequence in there
+            for scan in stray_labels(self.folder / sequence)
         )
         if not self.names:
             raise DataError(f"SemanticKITTI: {self.folder}: no scans to {split}; {WHERE}")
@@ -211,7 +213,8 @@ def sequence_facts(
     return indexed(place, files, lambda scan: _facts(folder, scan), fresh=fresh)
 
 
-def _stray(folder: Path) -> list[str]:
+def stray_labels(folder: Path) -> list[str]:
+    """Names of label files of a sequence that have no scan."""
     scans = {path.stem for path in (folder / "velodyne").glob("*.bin")}
     return sorted({path.stem for path in (folder / "labels").glob("*.label")} - scans)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -66,19 +67,53 @@ def fetch_set(
 
 @app.command("verify")
 def verify_set(
-    name: Annotated[str, typer.Argument(help="A name that `neurospike data list` shows.")],
+    name: Annotated[
+        str,
+        typer.Argument(help="A name that `neurospike data list` shows, kitti or semantickitti."),
+    ],
     root: _Root = Path("data"),
+    thorough: Annotated[
+        bool,
+        typer.Option(
+            "--thorough", help="kitti, semantickitti: read every scan, not only its size."
+        ),
+    ] = False,
     as_json: _Json = False,
 ) -> None:
     """Look for every published file and count what is in it; damage is exit code 2.
 
-    Example: neurospike data verify shd --root data
+    Example: neurospike data verify kitti --root data/kitti
     """
+    if name in ("kitti", "semantickitti"):
+        _verify_scans(name, root, thorough=thorough, as_json=as_json)
+        return
     counts = _counts(name, root)
     if as_json:
         print_json({"name": name, "counts": counts})
         return
     say(f"{name}: whole, " + ", ".join(f"{count:,} {part}" for part, count in counts.items()))
+
+
+def _verify_scans(name: str, root: Path, *, thorough: bool, as_json: bool) -> None:
+    """Print what there is, then what is missing or damaged, and raise where there is such."""
+    from neurospike.datasets.kitti_verify import verify_kitti
+    from neurospike.datasets.semantic_kitti_verify import verify_semantic_kitti
+    from neurospike.errors import DataError
+
+    verify = verify_kitti if name == "kitti" else verify_semantic_kitti
+    found = verify(root, thorough=thorough)
+    if as_json:
+        print_json({"name": name, "whole": not found.problems, **asdict(found)})
+    else:
+        for line in (*found.problems, *found.notes):
+            say(line)
+    if found.problems:
+        raise DataError(
+            f"data.verify: {name} in {root}: {len(found.problems)} files are missing or damaged; "
+            "they are listed on standard output; unpack their archives again"
+        )
+    counts = ", ".join(f"{count:,} {part}" for part, count in found.counts.items())
+    say(f"{name}: whole, {counts}", quiet=as_json)
 
 
 def _counts(name: str, root: Path) -> dict[str, Any]:
