@@ -41,6 +41,7 @@ from neurospike.datasets.speech_commands import SpeechCommands
 from neurospike.datasets.spikes_h5 import write_spikes
 from neurospike.datasets.spiking_heidelberg import SHD, SSC
 from neurospike.datasets.spoken_tones import SpokenTones
+from neurospike.datasets.streets import Streets
 from neurospike.datasets.waves import read_wave
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "Solids",
     "SpeechCommands",
     "SpokenTones",
+    "Streets",
     "checksums",
     "collate_points",
     "difficulty",

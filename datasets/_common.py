@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurospike.errors import ArgumentError, DataError
+
+_log = logging.getLogger(__name__)
+_Item = TypeVar("_Item")
 
 Sample = dict[str, Any]
 """Numpy arrays by name, and a ``label``."""
@@ -106,3 +110,14 @@ def stratified_split(
     out = np.sort(np.concatenate(held)) if held else np.zeros(0, dtype=np.int64)
     kept = np.setdiff1d(np.arange(len(labels)), out, assume_unique=True)
     return kept.astype(np.int64), out.astype(np.int64)
+
+
+def tracked(items: Iterable[_Item], title: str, *, total: int | None = None) -> Iterable[_Item]:
+    """The items, with a bar on standard error that shows the way where rich is at hand."""
+    try:
+        from rich.console import Console
+        from rich.progress import track
+    except ImportError:
+        _log.info("%s: generating", title)
+        return items
+    return track(items, title, total=total, console=Console(stderr=True), transient=True)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurospike.datasets._common import PROTOCOLS, SPLITS, Sample, Samples, check_choice
+from neurospike.datasets._common import (
+    PROTOCOLS,
+    SPLITS,
+    Sample,
+    Samples,
+    check_choice,
+    tracked,
+)
 from neurospike.datasets.meshes import sample_surface
 from neurospike.datasets.solid_shapes import SHAPES, arrays
 from neurospike.datasets.transforms import random_rotation, rotate
 from neurospike.errors import ArgumentError
-
-_log = logging.getLogger(__name__)
 
 _SIZES = {"train": 2400, "val": 600, "test": 600}
 _LONG = 500
@@ -104,7 +108,7 @@ class Solids(Samples):
         """Make every sample now; a bar shows the way where there are many and rich is at hand."""
         indices: Iterable[int] = range(len(self))
         if progress and len(self) >= _LONG:
-            indices = _tracked(indices, f"Solids {self.split}")
+            indices = tracked(indices, f"Solids {self.split}")
         for index in indices:
             self[index]
         return self
@@ -182,13 +186,3 @@ def _seen(points: NDArray[np.float32], noise: float, rng: np.random.Generator) -
         visible = depth <= np.quantile(depth[kept], 1 - share)
         kept &= visible
     return kept
-
-
-def _tracked(indices: Iterable[int], title: str) -> Iterable[int]:
-    try:
-        from rich.console import Console
-        from rich.progress import track
-    except ImportError:
-        _log.info("%s: generating", title)
-        return indices
-    return track(indices, title, console=Console(stderr=True), transient=True)

@@ -1,0 +1,180 @@
+"""Everything along a street that stands still and is no vehicle, as one mesh."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from neurospike.datasets.streets_world import buildings, furniture, plants
+from neurospike.datasets.streets_world.mesh import Mesh, join
+from neurospike.datasets.streets_world.road import KERB_M, Road
+
+Rng = np.random.Generator
+_BEFORE_M, _BEHIND_M = -35.0, 55.0
+
+
+class Site:
+    """One side of a street: puts meshes at places along and outwards from the road's edge."""
+
+    def __init__(self, road: Road, sign: int) -> None:
+        self.road = road
+        self.sign = sign
+        self.side = road.side(sign)
+        self.span = (_BEFORE_M, road.length + _BEHIND_M)
+        self.placed: list[Mesh] = []
+        self._taken: list[tuple[float, float, float, float]] = []
+
+    def put(self, part: Mesh, along: float, outwards: float, turn: float = 0.0) -> None:
+        """With its +y away from the street, turned by ``turn``, its foot on the ground."""
+        x, y, heading = self.road.course.at(along, self.sign * (self.road.half + outwards))
+        yaw = float(heading) + turn + (0.0 if self.sign > 0 else np.pi)
+        lift = KERB_M if self.side.kerb < outwards <= self.side.walk_to else 0.0
+        self.placed.append(part.moved((x, y, self.road.height(x, y) + lift), yaw))
+
+    def claim(self, along: float, outwards: float, length: float, depth: float) -> bool:
+        """Take a rectangle around a place unless part of it is taken or lies in a crossing."""
+        new = (along - length / 2, along + length / 2, outwards - depth / 2, outwards + depth / 2)
+        if not self.road.free_of_crossings(np.array([along]), length / 2 + 0.5)[0]:
+            return False
+        for old in self._taken:
+            if new[0] < old[1] and old[0] < new[1] and new[2] < old[3] and old[2] < new[3]:
+                return False
+        self._taken.append(new)
+        return True
+
+    def plot_at(self, along: float, reach: float) -> bool:
+        """Whether open ground lies within ``reach`` along the street."""
+        return any(
+            sign == self.sign and start - reach < along < stop + reach
+            for start, stop, sign, _ in self.road.plots
+        )
+
+
+def scenery(road: Road, rng: Rng) -> tuple[Mesh, tuple[Site, Site]]:
+    """Ground, houses, plants and furniture, and both sides with what room they have left."""
+    sites = Site(road, 1), Site(road, -1)
+    for site in sites:
+        _houses(site, rng)
+        _gardens(site, rng)
+        _kerbside(site, rng)
+        _green(site, rng)
+        _background(site, rng)
+    placed = [part for site in sites for part in site.placed]
+    return join([road.mesh(), *placed]), sites
+
+
+def _houses(site: Site, rng: Rng) -> None:
+    style = site.side.style
+    if style == "green":
+        return
+    low, high = {"town": (9, 22), "houses": (8, 15), "works": (16, 34)}[style]
+    floors = {"town": (2, 6), "houses": (1, 4), "works": (1, 3)}[style]
+    gap = {"town": 1.5, "houses": 6.0, "works": 9.0}[style]
+    at = site.span[0]
+    front = site.side.walk_to + site.side.front
+    while at < site.span[1]:
+        width, depth = float(rng.uniform(low, high)), float(rng.uniform(8, 14))
+        middle = at + width / 2
+        back = front + float(rng.uniform(0, 1.5)) * (style != "town")
+        clear = not site.plot_at(middle, width / 2)
+        if clear and site.claim(middle, back + depth / 2, width, depth):
+            part = buildings.building(rng, width, depth, int(rng.integers(*floors)))
+            site.put(part, middle, back, turn=float(rng.normal(0, 0.02)))
+        at += width + float(rng.exponential(gap)) * (rng.random() < 0.7)
+
+
+def _gardens(site: Site, rng: Rng) -> None:
+    """Fences, walls and hedges along the sidewalk; bushes and trees behind them."""
+    side = site.side
+    if side.style == "town":
+        return
+    at = site.span[0]
+    while at < site.span[1]:
+        length = float(rng.uniform(4, 14))
+        middle, edge = at + length / 2, side.walk_to + 0.5
+        kind = rng.random()
+        open_ground = site.plot_at(middle, length / 2)
+        if not open_ground and kind < 0.75 and site.claim(middle, edge, length, 0.7):
+            height = float(rng.uniform(0.7, 2.0))
+            if kind < 0.30:
+                part = plants.hedge(rng, length, float(rng.uniform(0.5, 0.9)), height)
+            elif kind < 0.60:
+                part = buildings.fence(rng, length, height)
+            else:
+                part = buildings.wall(length, min(height, 1.4))
+            site.put(part, middle, edge)
+        at += length + float(rng.choice((0.0, 3.0)))
+    for _ in range(int(0.14 * (site.span[1] - site.span[0]))):
+        along, outwards = rng.uniform(*site.span), side.walk_to + rng.uniform(1.5, 9.0)
+        if site.plot_at(along, 0.5):
+            continue
+        if rng.random() < 0.35:
+            _plant_tree(site, rng, along, outwards)
+        elif site.claim(along, outwards, 2.0, 2.0):
+            site.put(plants.bush(rng), along, outwards, turn=float(rng.uniform(0, 6.28)))
+
+
+def _kerbside(site: Site, rng: Rng) -> None:
+    """Lamps, signs, bollards and street trees near the kerb, and odd things on open ground."""
+    side = site.side
+    edge = side.kerb + 0.45
+    makers: tuple[tuple[float, float, float, Callable[[Rng], Mesh]], ...] = (
+        (30.0, 18, 40, furniture.lamp_post),
+        (9.0, 8, 26, furniture.sign),
+        (4.0, 30, 90, furniture.bollard),
+    )
+    for step, low, high, make in makers:
+        at = site.span[0] + float(rng.uniform(0, step))
+        while at < site.span[1]:
+            if site.claim(at, edge, 0.5, 0.5):
+                turn = float(rng.normal(0, 0.1)) + (0.0 if site.sign < 0 else np.pi)
+                turned = make is furniture.sign
+                site.put(make(rng), at, edge, turn=turn + np.pi * (site.sign < 0) if turned else 0)
+            at += float(rng.uniform(low, high))
+    for at, _, half in site.road.crossings:
+        for end in (-1, 1):
+            make = furniture.traffic_light if rng.random() < 0.5 else furniture.sign
+            facing = np.pi if site.sign < 0 else 0.0
+            site.put(make(rng), at + end * (half + 2.4), edge, turn=facing + np.pi * (end > 0))
+    if side.verge > 0 and rng.random() < 0.8:
+        at = site.span[0]
+        while at < site.span[1]:
+            _plant_tree(site, rng, at, side.kerb + side.verge / 2)
+            at += float(rng.uniform(7, 14))
+    for _ in range(int(0.05 * (site.span[1] - site.span[0]))):
+        along = float(rng.uniform(*site.span))
+        reach = 8.0 if site.plot_at(along, -3.0) else 1.6
+        outwards = side.walk_to + float(rng.uniform(1.4, 1.5 + reach))
+        make = furniture.LOOKALIKES[int(rng.integers(len(furniture.LOOKALIKES)))]
+        if site.claim(along, outwards, 5.5, 2.8):
+            site.put(make(rng), along, outwards, turn=float(rng.normal(0, 0.15)))
+
+
+def _green(site: Site, rng: Rng) -> None:
+    if site.side.style != "green":
+        return
+    for _ in range(int(0.35 * (site.span[1] - site.span[0]))):
+        along = float(rng.uniform(*site.span))
+        outwards = site.side.walk_to + 1.5 + float(rng.exponential(5.0))
+        if rng.random() < 0.45:
+            _plant_tree(site, rng, along, outwards)
+        elif site.claim(along, outwards, 1.6, 1.6):
+            site.put(plants.bush(rng), along, outwards, turn=float(rng.uniform(0, 6.28)))
+
+
+def _background(site: Site, rng: Rng) -> None:
+    """What is seen through the gaps."""
+    for _ in range(int(0.10 * (site.span[1] - site.span[0]))):
+        along, outwards = float(rng.uniform(*site.span)), float(rng.uniform(22, 45))
+        if rng.random() < 0.7:
+            _plant_tree(site, rng, along, outwards)
+        elif site.claim(along, outwards + 5, 14, 10):
+            site.put(buildings.building(rng, 14.0, 10.0, int(rng.integers(1, 5))), along, outwards)
+
+
+def _plant_tree(site: Site, rng: Rng, along: float, outwards: float) -> None:
+    if site.claim(along, outwards, 1.2, 0.8):
+        turn = float(rng.uniform(0, 2 * np.pi))
+        for part in plants.tree(rng):
+            site.put(part, along, outwards, turn)
