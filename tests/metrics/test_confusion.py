@@ -76,6 +76,7 @@ def test_an_ignored_class_among_the_classes_is_no_class() -> None:
     confusion.update([0], [1])  # no class was predicted: missed
     assert confusion.unpredicted.tolist() == [0, 1, 0]
     assert accuracy([0, 1], [0, 2], ignore=0) == 0.0
+    assert mean_iou([0, 1, 2, 255], [0, 1, 255, 2], 3, ignore=255, over="all") == 2 / 3
 
 
 def test_tensors_are_taken() -> None:
