@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -13,17 +15,32 @@ from neurospike.cli.common import need, print_json, say
 def evaluate(
     checkpoint: Annotated[Path, typer.Argument(help="A .safetensors file of a training run.")],
     root: Annotated[Path | None, typer.Option(help="Folder of the data [as trained].")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Another data set with the same classes [as trained].")
+    ] = None,
     split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    unary: Annotated[
+        bool, typer.Option(help="Also send integer spikes one event at a time, a second pass.")
+    ] = True,
+    out: Annotated[Path | None, typer.Option(help="Also write the result to this .json.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Measure a checkpoint's accuracy; of integer spikes also as binary events.
+    """Measure a checkpoint; of integer spikes also as binary events.
+
+    Accuracy of classes; of detectors KITTI's average precision, with the official table; of
+    segmenters the mean IoU, and each class's.
 
     Example: neurospike evaluate runs/solids-0/best.safetensors
     """
     need("train", "lightning")
+    from neurospike.files import write_atomically
     from neurospike.train import evaluate as measure
+    from neurospike.train.evaluation import Mode
 
-    result = measure(checkpoint, root=root, split=split)
+    modes: tuple[Mode, ...] = ("integer", "unary") if unary else ("integer",)
+    result = measure(checkpoint, root=root, dataset=dataset, split=split, modes=modes)
+    if out is not None:
+        write_atomically(out, json.dumps(asdict(result), indent=2))
     if as_json:
         print_json(result)
         return
@@ -33,7 +50,15 @@ def evaluate(
         ("binary spikes (unary events)", result.unary_accuracy),
     ]
     known = [(name, accuracy) for name, accuracy in rows if accuracy is not None]
-    for name, accuracy in known or [("accuracy", result.accuracy)]:
+    if result.score != "accuracy":
+        say(f"{result.score}:")
+    for name, accuracy in known or [(result.score, result.accuracy)]:
         say(f"  {name:<33}{100 * accuracy:.2f} %")
+    if "table" in result.details:
+        say()
+        say(result.details["table"])
+    elif result.score != "accuracy":
+        for name, value in result.metrics.items():
+            say(f"  {name:<33}{100 * value:.2f} %")
     if result.late_share:
         say(f"  {100 * result.late_share:.2f} % of the events came after the last step")

@@ -29,7 +29,8 @@ def train(
     """Train a network by a recipe; test its best validation epoch, and its last.
 
     Clouds: solids (no download), modelnet40, modelnet10, chairs-monitors. Sound: spoken-tones (no
-    download), fsdd, shd, shd-recurrent, shd-adlif, ssc, gsc.
+    download), fsdd, shd, shd-recurrent, shd-adlif, ssc, gsc. Driving: streets-detect and
+    streets-segment (no download), kitti, semantickitti.
 
     Example: neurospike train modelnet40 --root data/modelnet40_normal_resampled --out runs/first
     """
@@ -49,11 +50,18 @@ def train(
         return
     say(
         f"{result.parameters:,} parameters, {result.epochs} epochs in {result.seconds:.0f} s: "
-        f"best validation {100 * result.best_validation_accuracy:.1f} %, "
+        f"{_measure(result.score)}best validation {100 * result.best_validation_accuracy:.1f} %, "
         f"test {100 * result.test_accuracy:.1f} % on {result.test_samples} samples "
         f"(last epoch: validation {100 * result.last_validation_accuracy:.1f} %, "
         f"test {100 * result.last_test_accuracy:.1f} %)"
     )
+    for name, value in result.metrics.items():
+        if name != result.score:
+            say(f"  {name:<33}{100 * value:.2f} %")
     if result.late_share:
         say(f"{100 * result.late_share:.2f} % of the test events came after the last step")
     say(f"next: neurospike evaluate {result.checkpoint} ; neurospike energy {result.checkpoint}")
+
+
+def _measure(score: str) -> str:
+    return "" if score == "accuracy" else f"{score}, "

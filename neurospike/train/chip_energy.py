@@ -23,6 +23,7 @@ from neurospike.train.chip_samples import (
     answer_without_traces,
     ask,
 )
+from neurospike.train.evaluation import on_dataset
 from neurospike.train.samples import build_source
 from neurospike.train.sweeping.fronts import half_width, wilson
 from neurospike.train.sweeping.opening import Opened, open_checkpoint, read_subject
@@ -212,15 +213,14 @@ def open_on(checkpoint: str | Path, root: str | Path | None, dataset: str | None
     opened = open_checkpoint(checkpoint, root=root)
     if dataset is None or dataset == opened.recipe.data.name:
         return opened
-    data = opened.recipe.data.model_validate({**opened.recipe.data.model_dump(), "name": dataset})
+    recipe = on_dataset(opened.recipe, dataset)
     seed = int(opened.info.extra["seed"])
-    source = build_source(data, "test", root=opened.root, seed=seed)
-    if list(source.classes) != list(opened.source.classes):
+    source = build_source(recipe.data, "test", root=opened.root, seed=seed)
+    if recipe.detect is None and list(source.classes) != list(opened.source.classes):
         raise ArgumentError(
             f"--dataset: must have the classes that the network was trained on, "
             f"{len(opened.source.classes)}; got {len(source.classes)} in {dataset!r}."
         )
-    recipe = opened.recipe.model_copy(update={"data": data})
     return replace(opened, source=source, recipe=recipe)
 
 

@@ -6,15 +6,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import ValidationError
 from torch import nn
 
 from neurospike import models
 from neurospike import nn as spiking
-from neurospike.errors import DataError
+from neurospike.errors import ArgumentError, DataError
 from neurospike.train.delays import deployed
 from neurospike.train.module import Measured, measure
 from neurospike.train.recipe import Recipe, parse_recipe
-from neurospike.train.samples import First, Source, build_loader, build_source
+from neurospike.train.samples import First, Source, build_loader, build_source, prepare
+from neurospike.train.sections import DataPart
 from neurospike.train.tasks import Task, build_task
 
 Mode = Literal["integer", "unary"]
@@ -56,6 +58,7 @@ def evaluate(
     checkpoint: str | Path,
     *,
     root: str | Path | None = None,
+    dataset: str | None = None,
     split: str = "test",
     modes: tuple[Mode, ...] = ("integer", "unary"),
 ) -> EvaluateResult:
@@ -63,6 +66,8 @@ def evaluate(
 
     Parameters
     ----------
+    dataset
+        Another data set with the same classes, in ``root``; None is the recipe's own.
     modes
         How integer spikes are sent, each a pass over the split; the first one gives ``accuracy``.
 
@@ -71,7 +76,8 @@ def evaluate(
     DataError
         A checkpoint that is damaged, was written by another task, or meets other classes.
     """
-    model, recipe, source = open_run(checkpoint, root=root, split=split)
+    model, recipe, source = open_run(checkpoint, root=root, dataset=dataset, split=split)
+    prepare(source)
     task = build_task(recipe, root=root)
     samples = task.samples(source, augmented=False, seed=_seed(checkpoint))
     loader = build_loader(samples, recipe.training.batch_size, collate=task.collate)
@@ -102,9 +108,18 @@ def has_integer_neurons(model: nn.Module) -> bool:
 
 
 def open_run(
-    checkpoint: str | Path, *, root: str | Path | None = None, split: str = "test"
+    checkpoint: str | Path,
+    *,
+    root: str | Path | None = None,
+    dataset: str | None = None,
+    split: str = "test",
 ) -> tuple[nn.Module, Recipe, Source]:
     """A checkpoint's network as it would be deployed, its recipe and one split of its data.
+
+    Parameters
+    ----------
+    dataset
+        Another data set that the recipe is to read, by name, in ``root``: see ``on_dataset``.
 
     Raises
     ------
@@ -119,7 +134,10 @@ def open_run(
         )
     recipe = parse_recipe(info.extra["recipe"], origin=str(checkpoint))
     model = deployed(models.load(checkpoint, factory=recipe.model.factory), recipe)
-    root = root if root is not None else info.extra.get("root")
+    if dataset is not None and dataset != recipe.data.name:
+        recipe = on_dataset(recipe, dataset)
+    else:
+        root = root if root is not None else info.extra.get("root")
     source = build_source(recipe.data, split, root=root, seed=int(info.extra["seed"]))
     classes = build_task(recipe, root=root).classes(source)
     if list(classes) != list(info.extra["classes"]):
@@ -128,6 +146,28 @@ def open_run(
             f"{root} has {len(classes)}; give the data that it was trained on."
         )
     return model, recipe, source
+
+
+def on_dataset(recipe: Recipe, name: str) -> Recipe:
+    """A recipe that reads another data set: with the same arguments, or of scans with its own.
+
+    Scans are taken as a data set has them, under the legacy protocol: none of them was trained
+    on, so that none needs to be held out.
+
+    Raises
+    ------
+    ArgumentError
+        An unknown data set.
+    """
+    changed = {**recipe.data.model_dump(), "name": name}
+    if recipe.scan is not None:
+        task = "detect" if recipe.detect is not None else "segment"
+        changed |= {"arguments": {"task": task} if name == "streets" else {}, "protocol": "legacy"}
+    try:
+        data = DataPart.model_validate(changed)
+    except ValidationError as error:
+        raise ArgumentError(f"--dataset: {error.errors()[0]['msg']}; got {name!r}.") from error
+    return recipe.model_copy(update={"data": data})
 
 
 def first_batch(task: Task, source: Source, samples: int, *, seed: int = 0) -> Any:

@@ -23,7 +23,7 @@ from neurospike.train.evaluation import first_batch
 from neurospike.train.figures import draw_run
 from neurospike.train.module import Learner, measure
 from neurospike.train.recipe import Recipe
-from neurospike.train.samples import Source, build_loader, build_source
+from neurospike.train.samples import Source, build_loader, build_source, prepare
 from neurospike.train.tasks import Task, build_task
 from neurospike.train.trainer import build_trainer, interrupts_raised, quiet_lightning
 
@@ -107,6 +107,8 @@ def fit(
     model = build_model(recipe, task, train)
     delays_before = all_delays(model)
     check_writable_folder(out)  # not before the data is there: a refusal leaves nothing behind
+    for source in (train, val, test):
+        prepare(source, progress=progress)
     write_atomically(out / "recipe.json", recipe.model_dump_json(indent=1))
     classes = task.classes(train)
     describe = _describer(recipe, classes, seed=seed, root=root)

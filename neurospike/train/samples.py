@@ -140,6 +140,13 @@ def _arguments(part: DataPart, split: str, *, root: str | Path | None, seed: int
     return arguments
 
 
+def prepare(source: Source | None, *, progress: bool = False) -> None:
+    """Let a data set that generates its samples make all of them now, where it can."""
+    make_all = getattr(source, "prepare", None)
+    if callable(make_all):
+        make_all(progress=progress)
+
+
 def held_out(count: int, block: int, *, held: bool) -> list[int]:
     """Every tenth block of scans, or all others; of fewer than ten blocks the last is held.
 
