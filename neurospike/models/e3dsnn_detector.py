@@ -98,12 +98,10 @@ class E3DSNNDetector(nn.Module):
         _, spikes = self.backbone(x, self._padded)
         seen = self.to_bev(spikes)
         seen = seen if seen.ndim == 5 else seen[None]
-        membranes = self.bev(seen)
-        numbers = self.head(membranes.flatten(0, 1))
-        steps = membranes.shape[0]
-        if steps > 1:
-            numbers = numbers.reshape(steps, -1, *numbers.shape[1:]).mean(0)
-        return Maps.split(numbers)
+        numbers = self.head(self.bev(seen))
+        if len(seen) > 1:
+            numbers = numbers.unflatten(0, (len(seen), -1)).mean(0)
+        return Maps(numbers)
 
     def loss(
         self, maps: Maps, boxes: Sequence[Tensor], labels: Sequence[Tensor]

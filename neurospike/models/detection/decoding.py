@@ -51,10 +51,9 @@ def detections(
     limit
         Most boxes of a scan.
     """
-    maps = Maps(*(values.detach() for values in maps))
-    shape = (maps.logits.shape[2], maps.logits.shape[3])
+    shape = maps.shape
     found = []
-    for logits, residuals, directions in zip(*maps.rows(), strict=True):
+    for logits, residuals, directions in zip(*Maps(maps.numbers.detach()).rows(), strict=True):
         scores, rows = _best(logits.sigmoid(), score)
         boxes = decode(residuals[rows], grid.boxes(rows, shape))
         boxes[:, 6] = with_direction(boxes[:, 6], directions[rows].argmax(1))

@@ -96,8 +96,7 @@ def anchor_loss(
     """
     logits, residuals, directions = maps.rows()
     _check(grid, len(logits), boxes, labels)
-    shape = (maps.logits.shape[2], maps.logits.shape[3])
-    targets = batch_targets(grid, shape, boxes, labels)
+    targets = batch_targets(grid, maps.shape, boxes, labels)
     anchors = logits.shape[1]
     share = (targets.share / len(logits)).to(logits)
     target = torch.zeros_like(logits).view(-1)

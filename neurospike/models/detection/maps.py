@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -11,35 +11,44 @@ NUMBERS = 10
 """Numbers of an anchor: a logit, seven residuals, two logits of the direction."""
 
 
-class Maps(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Maps:
     """Raw outputs on the bird's-eye grid (X, Y); anchors A are classes times two yaws.
 
     Attributes
     ----------
-    logits
-        (B, A, X, Y), of the anchor's own class against nothing.
-    boxes
-        (B, A, 7, X, Y) residuals of x, y, z, log length, log width, log height and yaw.
-    directions
-        (B, A, 2, X, Y) logits: whether the box looks along the anchor's half of the circle.
+    numbers
+        (B, A * 10, X, Y): of each anchor a logit, seven residuals and two logits of directions.
     """
 
-    logits: Tensor
-    boxes: Tensor
-    directions: Tensor
+    numbers: Tensor
 
-    @classmethod
-    def split(cls, numbers: Tensor) -> Maps:
-        """The maps in a tensor (B, A * 10, X, Y) of a head; views, nothing is copied."""
-        batch, channels, x, y = numbers.shape
-        each = numbers.reshape(batch, channels // NUMBERS, NUMBERS, x, y)
-        return cls(each[:, :, 0], each[:, :, 1:8], each[:, :, 8:10])
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Cells (X, Y) of the grid."""
+        return self.numbers.shape[2], self.numbers.shape[3]
+
+    @property
+    def logits(self) -> Tensor:
+        """(B, A, X, Y), of the anchor's own class against nothing; a view, as the other two."""
+        return self._each()[:, :, 0]
+
+    @property
+    def boxes(self) -> Tensor:
+        """(B, A, 7, X, Y) residuals: x, y, z, log length, log width, log height, yaw."""
+        return self._each()[:, :, 1:8]
+
+    @property
+    def directions(self) -> Tensor:
+        """(B, A, 2, X, Y) logits: which half of the circle the box looks along."""
+        return self._each()[:, :, 8:]
 
     def rows(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits (B, X*Y*A), residuals (B, X*Y*A, 7), directions (B, X*Y*A, 2), by cell."""
-        batch = self.logits.shape[0]
-        return (
-            torch.movedim(self.logits, 1, -1).reshape(batch, -1),
-            self.boxes.permute(0, 3, 4, 1, 2).reshape(batch, -1, 7),
-            self.directions.permute(0, 3, 4, 1, 2).reshape(batch, -1, 2),
-        )
+        """Logits (B, X*Y*A), residuals (B, X*Y*A, 7) and directions (B, X*Y*A, 2), by cell."""
+        batch, channels, x, y = self.numbers.shape
+        anchors = x * y * channels // NUMBERS
+        each = torch.movedim(self.numbers, 1, -1).reshape(batch, anchors, NUMBERS)
+        return each[..., 0], each[..., 1:8], each[..., 8:]
+
+    def _each(self) -> Tensor:
+        return self.numbers.reshape(len(self.numbers), -1, NUMBERS, *self.shape)

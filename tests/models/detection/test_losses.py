@@ -17,7 +17,7 @@ LABEL = torch.tensor([0])
 
 def maps(scans: int = 1) -> Maps:
     """Maps of a net that says 0 everywhere: the anchors themselves, at even odds."""
-    return Maps.split(torch.zeros(scans, 20, 10, 10, requires_grad=True))
+    return Maps(torch.zeros(scans, 20, 10, 10, requires_grad=True))
 
 
 def test_focal_loss_at_even_odds() -> None:
@@ -52,11 +52,10 @@ def test_parts_of_a_car_that_is_its_anchor() -> None:
 
 def test_a_perfect_net_loses_nothing_on_boxes() -> None:
     targets = batch_targets(GRID, (10, 10), [BOX], [LABEL])
-    residuals = torch.zeros(200, 7)
-    residuals[targets.positive] = targets.residuals
-    residuals[:, 6] += math.pi  # known up to half a turn
-    boxes = residuals.reshape(10, 10, 2, 7).permute(2, 3, 0, 1)[None]
-    said = Maps(torch.zeros(1, 2, 10, 10), boxes, torch.zeros(1, 2, 2, 10, 10))
+    numbers = torch.zeros(200, 10)
+    numbers[targets.positive, 1:8] = targets.residuals
+    numbers[:, 7] += math.pi  # known up to half a turn
+    said = Maps(numbers.reshape(10, 10, 20).permute(2, 0, 1)[None])
     assert anchor_loss(GRID, said, [BOX], [LABEL])["box"].item() == pytest.approx(0, abs=1e-9)
     assert anchor_loss(GRID, maps(), [BOX], [LABEL])["box"].item() > 0.05
 
