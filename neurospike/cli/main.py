@@ -11,7 +11,20 @@ from collections.abc import Sequence
 
 import typer
 
-from neurospike.cli import bench, chips, data, demo, encode, energy, evaluate, sweep, train, warmup
+from neurospike.cli import (
+    bench,
+    chips,
+    data,
+    demo,
+    detect,
+    encode,
+    energy,
+    evaluate,
+    sweep,
+    train,
+    view,
+    warmup,
+)
 from neurospike.errors import NeurospikeError
 
 app = typer.Typer(
@@ -29,6 +42,8 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("energy")(energy.energy)
 app.command("sweep")(sweep.sweep)
 app.command("encode")(encode.encode)
+app.command("detect")(detect.detect)
+app.command("view")(view.view)
 app.add_typer(data.app)
 app.add_typer(chips.app)
 app.command("bench")(bench.bench)

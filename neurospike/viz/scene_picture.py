@@ -27,7 +27,8 @@ from neurospike.viz.scene_style import (
 View = Literal["both", "bird", "perspective"]
 
 _WIDE = 9.6  # inches
-_HEADING, _FOOT = 0.38, 0.34
+_HEADING, _FOOT, _ROW = 0.38, 0.34, 0.17
+_IN_A_ROW = 9  # entries of the legend; the bar of heights stands to the right of them
 _ASPECT = 0.46  # of the perspective view
 
 
@@ -72,7 +73,9 @@ def scene_picture(
         heights.append(_WIDE * _ASPECT)
     if view in ("both", "bird"):
         heights.append(_WIDE * tall)
-    total = sum(heights) + _HEADING + _FOOT + 0.06 * (len(heights) - 1)
+    entries = _entries(shown)
+    foot = _FOOT + _ROW * max(0, -(-len(entries) // _IN_A_ROW) - 1)
+    total = sum(heights) + _HEADING + foot + 0.06 * (len(heights) - 1)
     with figure(out, _WIDE, total) as drawing:
         drawing.set_layout_engine("none")
         drawing.set_facecolor(NIGHT)
@@ -92,7 +95,8 @@ def scene_picture(
             0.988, 1 - 0.5 * _HEADING / total, _counts(shown), color=DIM, fontsize=8.5,
             va="center", ha="right",
         )  # fmt: skip
-        _legend(drawing, shown)
+        if entries:
+            _legend(drawing, entries)
         if shown.point_labels is None:
             _height_bar(drawing, total)
     return Path(out)
@@ -130,27 +134,27 @@ def _height_bar(drawing: Any, total: float) -> None:
         axes.text(x, 0.5, text, color=DIM, fontsize=7.5, va="center", ha=side)
 
 
-def _legend(drawing: Any, shown: Scene) -> None:
+def _entries(shown: Scene) -> list[tuple[str, Any, str]]:
+    """(name, colour, "line", "dashes" or "dot") of the legend."""
+    named = shown.detected if shown.detected is not None else shown.labelled
+    names = sorted(set(named.names)) if named is not None else []
+    entries: list[tuple[str, Any, str]] = [(name, box_colour(name), "line") for name in names]
+    if shown.detected is not None and shown.labelled is not None:
+        entries.append(("label", PAPER, "dashes"))
+    return entries + [(name, colour, "dot") for name, colour in present_classes(shown)]
+
+
+def _legend(drawing: Any, entries: list[tuple[str, Any, str]]) -> None:
     from matplotlib.lines import Line2D
 
-    both = shown.detected is not None and shown.labelled is not None
-    named = shown.detected if shown.detected is not None else shown.labelled
-    entries = [
-        Line2D([], [], color=box_colour(name), linewidth=2.2, label=name)
-        for name in (sorted(set(named.names)) if named is not None else ())
-    ]
-    if both:
-        entries.append(
-            Line2D([], [], color=PAPER, linewidth=1.2, linestyle=(0, (2.5, 1.6)), label="label")
-        )
-    entries += [
-        Line2D([], [], color=np.clip(colour, 0, 1), marker="o", linestyle="", markersize=5,
-               label=name)
-        for name, colour in present_classes(shown)
-    ]  # fmt: skip
-    if entries:
-        drawing.legend(
-            handles=entries, loc="lower left", ncols=min(len(entries), 10), fontsize=7.5,
-            labelcolor=PAPER, frameon=False, bbox_to_anchor=(0.004, 0.0), handlelength=1.4,
-            columnspacing=1.3, handletextpad=0.5, borderpad=0.3,
-        )  # fmt: skip
+    styles: dict[str, dict[str, Any]] = {
+        "line": {"linewidth": 2.2},
+        "dashes": {"linewidth": 1.2, "linestyle": (0, (2.5, 1.6))},
+        "dot": {"marker": "o", "linestyle": "", "markersize": 5},
+    }
+    handles = [Line2D([], [], color=c, label=name, **styles[kind]) for name, c, kind in entries]
+    drawing.legend(
+        handles=handles, loc="lower left", ncols=min(len(entries), _IN_A_ROW), fontsize=7.5,
+        labelcolor=PAPER, frameon=False, bbox_to_anchor=(0.004, 0.0), handlelength=1.4,
+        columnspacing=1.3, handletextpad=0.5, borderpad=0.3,
+    )  # fmt: skip

@@ -28,27 +28,28 @@ BOX_COLOURS = {
 }
 _OTHERS = ("#8FD3FF", "#D7F171", "#FFC2A1", "#E0B0FF")
 
-# Red, green, blue of semantic-kitti-api, config/semantic-kitti.yaml: what the field knows.
+# The hues of semantic-kitti-api's config/semantic-kitti.yaml, which the field knows. On a dark
+# picture, what covers much is dimmed here, and what was nearly black is raised.
 CLASS_COLOURS = {
-    "car": (100, 150, 245),
+    "car": (100, 160, 255),
     "bicycle": (100, 230, 245),
-    "motorcycle": (30, 60, 150),
-    "truck": (80, 30, 180),
-    "other-vehicle": (0, 0, 255),
-    "person": (255, 30, 30),
-    "bicyclist": (255, 40, 200),
-    "motorcyclist": (150, 30, 90),
-    "road": (255, 0, 255),
-    "parking": (255, 150, 255),
-    "sidewalk": (75, 0, 75),
-    "other-ground": (175, 0, 75),
-    "building": (255, 200, 0),
-    "fence": (255, 120, 50),
-    "vegetation": (0, 175, 0),
-    "trunk": (135, 60, 0),
-    "terrain": (150, 240, 80),
+    "motorcycle": (70, 110, 225),
+    "truck": (140, 90, 240),
+    "other-vehicle": (85, 90, 255),
+    "person": (255, 70, 70),
+    "bicyclist": (255, 70, 205),
+    "motorcyclist": (205, 60, 130),
+    "road": (146, 88, 156),
+    "parking": (205, 150, 205),
+    "sidewalk": (104, 60, 122),
+    "other-ground": (165, 50, 95),
+    "building": (228, 186, 70),
+    "fence": (240, 130, 75),
+    "vegetation": (58, 160, 72),
+    "trunk": (162, 102, 56),
+    "terrain": (138, 198, 94),
     "pole": (255, 240, 150),
-    "traffic-sign": (255, 0, 0),
+    "traffic-sign": (255, 45, 45),
 }
 UNKNOWN = (0.30, 0.33, 0.38)
 
@@ -93,14 +94,13 @@ def point_colours(shown: Scene) -> Floats:
     Intensity makes a point brighter: lane markings and signs stand out of their surroundings.
     """
     points = shown.points
+    shine = np.clip(points[:, 3], 0.0, 1.0)[:, None]
     if shown.point_labels is not None:
         table = [class_colour(name, place) for place, name in enumerate(shown.classes)]
-        coloured: Floats = np.array([*table, UNKNOWN])[shown.point_labels]
-        return coloured
+        named: Floats = np.array([*table, UNKNOWN])[shown.point_labels]
+        return np.clip(named * (0.85 + 0.4 * shine), 0.0, 1.0)
     colours = height_colours(points[:, 2] - ground_height(points))
-    shine = np.clip(points[:, 3], 0.0, 1.0)[:, None]
-    brighter: Floats = np.clip(colours * (0.8 + 0.9 * shine), 0.0, 1.0)
-    return brighter
+    return np.clip(colours * (0.8 + 0.9 * shine), 0.0, 1.0)
 
 
 def height_colours(height_m: Floats) -> Floats:

@@ -6,7 +6,10 @@ import pytest
 
 from neurospike.cli.main import main
 
-COMMANDS = ("demo", "train", "evaluate", "energy", "sweep", "encode", "data", "bench", "warmup")
+COMMANDS = (
+    "demo", "train", "evaluate", "energy", "sweep", "encode", "detect", "view", "data", "bench",
+    "warmup",
+)  # fmt: skip
 
 
 def write_scan(path: Path, points: int = 500) -> Path:
