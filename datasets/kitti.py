@@ -73,7 +73,8 @@ def read_velodyne(path: str | Path, *, columns: int = 4) -> NDArray[np.float32]:
             f"{_AGAIN}, or name the columns"
         )
     points = np.frombuffer(raw, dtype="<f4").reshape(-1, columns).astype(np.float32)
-    lost = int((~np.isfinite(points).all(axis=1)).sum())
+    # One reduction over all values is enough where all are well.
+    lost = 0 if np.isfinite(points).all() else int((~np.isfinite(points).all(axis=1)).sum())
     if lost:
         _log.warning("read_velodyne: %s: %d of %d points are not finite", path, lost, len(points))
     return points
@@ -110,7 +111,7 @@ class KITTI(Samples):
     sample: points float32 (N, 4) as x, y, z in metres and reflectance; label, Objects of all
     rows, empty without labels; boxes float64 (M, 7), in the LiDAR's frame, and names, a tuple
     (M,), of the rows that are no DontCare and have an extent; calibration; name, the frame.
-    Points that are not finite stay, counted in the log, unless cropped; the Voxelizer drops them
+    Points that are not finite are dropped, and the log says how many
 
     Raises
     ------
@@ -199,6 +200,8 @@ class KITTI(Samples):
         points = read_velodyne(paths["velodyne"])
         if self.crop_to_image:
             points = points[calibration.in_image(points)]
+        elif not np.isfinite(points).all():
+            points = points[np.isfinite(points).all(axis=1)]
         label = read_objects(paths["label_2"]) if paths["label_2"].is_file() else Objects.empty()
         there = np.array([name != "DontCare" for name in label.names], dtype=bool)
         solid = label.chosen(there & (label.dimensions > 0).all(axis=1))

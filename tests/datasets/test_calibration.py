@@ -123,6 +123,33 @@ def test_rectangles_hold_the_projected_corners() -> None:
         np.testing.assert_allclose(objects.bbox[row], expected, atol=1e-6)
 
 
+def test_rectangles_of_boxes_that_reach_behind_the_camera() -> None:
+    """Against points strewn over the edges, of which those ahead of the near plane are seen."""
+    from neurospike.datasets.camera_boxes import _EDGES, corners
+
+    rig = Calibration.typical()
+    rng = np.random.default_rng(0)
+    table = rng.uniform((-6, -6, -2, 1, 1, 1, -3), (8, 6, 2, 12, 4, 4, 3), (300, 7))
+    objects = rig.objects_of(table, ["Car"] * 300)
+    eight = corners(objects.location, objects.dimensions, objects.rotation_y)
+    crossing = np.flatnonzero((eight[..., 2].min(axis=1) < 0.1) & (eight[..., 2].max(axis=1) > 1))
+    assert len(crossing) > 100
+    share = np.linspace(0, 1, 20_001)[:, None, None]
+    for row in crossing[:40]:
+        a, b = eight[row][_EDGES[:, 0]], eight[row][_EDGES[:, 1]]
+        strewn = (a + share * (b - a)).reshape(-1, 3)
+        strewn = strewn[strewn[:, 2] >= 0.1]
+        pixels = strewn @ rig.p2[:, :3].T + rig.p2[:, 3]
+        pixels = pixels[:, :2] / pixels[:, 2:]
+        low = pixels.min(axis=0).clip(0, (1241, 374))
+        high = pixels.max(axis=0).clip(0, (1241, 374))
+        expected = np.concatenate([low, high])
+        if (high > low).all():
+            np.testing.assert_allclose(objects.bbox[row], expected, atol=2)
+        else:
+            assert not objects.bbox[row].any()
+
+
 def test_points_in_the_image_project_into_it() -> None:
     rig = tilted(0.01, -0.02, 0.015, 0.01, 0.0, -0.01)
     points = np.random.default_rng(0).uniform((-50, -50, -3), (50, 50, 3), (5000, 3))

@@ -147,6 +147,7 @@ def test_the_crop_keeps_what_the_camera_sees(tmp_path: Path) -> None:
     write_kitti_frame(tmp_path / "training", "000000", rows, None, Calibration.typical())
     cropped = KITTI(tmp_path, protocol="legacy", crop_to_image=True)[0]["points"]
     assert np.array_equal(cropped, rows[:1])
+    assert np.array_equal(KITTI(tmp_path, protocol="legacy")[0]["points"], rows[:3])
 
 
 def test_regions_and_flat_objects_have_no_box(
