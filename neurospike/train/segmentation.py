@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from neurospike.metrics import ConfusionMatrix
 from neurospike.train.augment_labels import Mix
 from neurospike.train.augment_scan import Move, augment_scan
 from neurospike.train.labelling import point_classes, point_scores, voxel_labels
@@ -35,6 +36,11 @@ class SegmentTask:
     A voxel's label is that of most of its points, the lower class in a tie; points that are
     ignored have no say. The loss is cross entropy, weighted by -ln of a class's share of the
     training points where the recipe says so, as released, and so much of Lovasz-softmax.
+
+    Attributes
+    ----------
+    names
+        Classes of the samples that were asked for last.
     """
 
     score = "mIoU"
@@ -46,11 +52,11 @@ class SegmentTask:
         self.encode = ScanInput(scan)
         self.collate = collate_scans
         self.counting: dict[str, Any] = {}
-        self._classes: tuple[str, ...] = ()
+        self.names: tuple[str, ...] = ()
         self._weights: Tensor | None = None
 
     def samples(self, source: Source, *, augmented: bool, seed: int) -> Samples:
-        self._classes = self.classes(source)
+        self.names = self.classes(source)
         if not augmented:
             return ScanSamples(source, (_labelled,), seed=seed)
         if self.part.weighted:
@@ -100,32 +106,28 @@ class PointMeter:
 
     def __init__(self, task: SegmentTask) -> None:
         self.task = task
-        self._confusion = np.zeros((0, 0), np.int64)
+        self.confusion = ConfusionMatrix(len(task.names))
 
     def update(self, model: nn.Module, outputs: Tensor, batch: Batch) -> None:
         scores = point_scores(outputs, batch["point_to_voxel"])
         for turn in range(1, self.task.part.rotations):
             scores = scores + self._turned(model, batch, turn / self.task.part.rotations)
-        predicted = point_classes(scores, batch)
-        found = confusion(batch["label"].cpu(), predicted.cpu(), outputs.shape[1])
-        self._confusion = found + (self._confusion if self._confusion.size else 0)
+        self.confusion.update(point_classes(scores, batch), batch["label"])
 
     def result(self) -> dict[str, float]:
-        names = self.task._classes
-        counts = self._confusion
-        if not counts.size:
-            return {"mIoU": 0.0, "accuracy": 0.0}
-        iou = ious(counts)
-        by_class = {
-            f"IoU {name}": float(value)
-            for name, value in zip(names, iou, strict=True)
-            if not np.isnan(value)
-        }
-        right, total = np.diag(counts).sum(), counts.sum()
+        found = {"mIoU": self.confusion.mean_iou(), "accuracy": self.confusion.accuracy()}
+        by_class = zip(self.task.names, self.confusion.iou().tolist(), strict=True)
+        found |= {f"IoU {name}": share for name, share in by_class}
+        # Without labels there is nothing to be right about, and JSON has no NaN.
+        known = {name: share for name, share in found.items() if not math.isnan(share)}
+        return {"mIoU": 0.0, "accuracy": 0.0, **known}
+
+    def kept(self) -> dict[str, Any]:
+        counts, unpredicted = self.confusion.counts, self.confusion.unpredicted
         return {
-            "mIoU": float(np.nanmean(iou)) if by_class else 0.0,
-            "accuracy": float(right / max(total, 1)),
-            **by_class,
+            "classes": list(self.task.names),
+            "confusion": counts.tolist(),
+            "unpredicted": unpredicted.tolist(),
         }
 
     def _turned(self, model: nn.Module, batch: Batch, share: float) -> Tensor:
@@ -134,25 +136,6 @@ class PointMeter:
         points = torch.from_numpy(move.points(batch["points"].cpu().numpy()))
         turned = {**batch, "points": points.to(batch["points"].device)}
         return point_scores(model(self.task.encode(turned)), turned["point_to_voxel"])
-
-    def kept(self) -> dict[str, Any]:
-        return {"classes": list(self.task._classes), "confusion": self._confusion.tolist()}
-
-
-def confusion(label: Tensor, predicted: Tensor, classes: int) -> NDArray[np.int64]:
-    """(classes, classes + 1) points by label and prediction; the last column is for no class."""
-    told = label >= 0
-    column = torch.where(predicted < 0, classes, predicted)
-    cells = label[told] * (classes + 1) + column[told]
-    counts = torch.bincount(cells, minlength=classes * (classes + 1))
-    return counts.reshape(classes, classes + 1).numpy()
-
-
-def ious(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """IoU of each class of a confusion matrix; NaN of a class without labels."""
-    labelled, right = counts.sum(1), np.diag(counts)
-    union = labelled + counts.sum(0)[: len(counts)] - right
-    return np.where(labelled > 0, right / np.maximum(union, 1), np.nan)
 
 
 def class_shares(source: Source) -> NDArray[np.float64]:
