@@ -40,7 +40,7 @@ class Calibration:
     Raises
     ------
     ArgumentError
-        Another shape, a value that is not finite, a transform without inverse, no image.
+        Another shape, a value that is not finite, a turn that is no rotation, no image.
 
     Source
     ------
@@ -69,11 +69,14 @@ class Calibration:
                 f"Calibration.image_size: width and height of at least 1; got {self.image_size}"
             )
         object.__setattr__(self, "image_size", (width, height))
-        if abs(np.linalg.det(self._to_camera[:3, :3])) < 0.1:
-            raise ArgumentError(
-                "Calibration: r0_rect and tr_velo_to_cam must turn, not flatten; got a transform "
-                "without inverse; check the order of the values"
-            )
+        for name in ("r0_rect", "tr_velo_to_cam"):
+            turn = getattr(self, name)[:, :3]
+            # Published matrices have seven digits and more.
+            if np.abs(turn).max() > 1.01 or np.abs(turn @ turn.T - np.eye(3)).max() > 0.01:
+                raise ArgumentError(
+                    f"Calibration.{name}: must turn, not stretch or flatten; got rows that are no "
+                    "right angles of length 1; check the order of the values"
+                )
 
     @classmethod
     def typical(cls, image_size: tuple[int, int] = IMAGE_SIZE) -> Calibration:

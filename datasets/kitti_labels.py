@@ -32,6 +32,7 @@ MIN_HEIGHT = (40, 25, 25)
 MAX_OCCLUDED = (0, 1, 2)
 MAX_TRUNCATED = (0.15, 0.30, 0.50)
 
+_OCCLUDED = (-1, 0, 1, 2, 3)
 _FIELDS = 15
 _AGAIN = "unpack data_object_label_2.zip again, or mend the line"
 
@@ -157,6 +158,8 @@ def _numbers(path: Path, number: int, fields: list[str]) -> list[float]:
         raise _broken(path, number, str(error)) from error
     if not np.isfinite(values).all():
         raise _broken(path, number, f"values must be finite; got {' '.join(fields)}")
+    if values[1] not in _OCCLUDED:
+        raise _broken(path, number, f"occlusion is a level from -1 to 3; got {fields[1]}")
     return values
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from neurospike.datasets import Calibration, Objects
@@ -223,7 +223,10 @@ GOOD = "P2: 1 0 0 0 0 1 0 0 0 0 1 0\nR0_rect: 1 0 0 0 1 0 0 0 1\n"
         (GOOD + "Tr_velo_to_cam: 1 2 3\n", "Tr_velo_to_cam has 12 values; got 3"),
         (GOOD + "Tr_velo_to_cam: 1 2 3 x 5 6 7 8 9 10 11 12\n", "could not convert"),
         (GOOD + "Tr_velo_to_cam: 1 0 0 nan 0 1 0 0 0 0 1 0\n", "finite numbers"),
-        (GOOD + "Tr_velo_to_cam: 0 0 0 0 0 0 0 0 0 0 0 0\n", "must turn, not flatten"),
+        (
+            GOOD + "Tr_velo_to_cam: 0 0 0 0 0 0 0 0 0 0 0 0\n",
+            "tr_velo_to_cam: must turn, not stretch",
+        ),
         (
             GOOD + "Tr_velo_to_cam: 0 -1 0 0 0 0 -1 0 1 0 0 0\nimage_size: 12\n",
             "image_size is two whole numbers",
@@ -237,6 +240,23 @@ def test_damaged_files(tmp_path: Path, text: str, match: str) -> None:
         Calibration.read(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.binary(max_size=100), st.lists(st.floats(), min_size=12, max_size=12))
+def test_any_bytes_are_a_calibration_or_a_data_error(
+    tmp_path: Path, raw: bytes, numbers: list[float]
+) -> None:
+    path = tmp_path / "000000.txt"
+    matrix = f"Tr_velo_to_cam: {' '.join(map(str, numbers))}\n"
+    for data in (raw, (GOOD + matrix).encode() + raw):
+        path.write_bytes(data)
+        try:
+            Calibration.read(path)
+        except DataError as error:
+            assert "\n" not in str(error)
 
 
 def test_missing_file_and_wrong_arguments(tmp_path: Path) -> None:

@@ -76,6 +76,7 @@ def test_chosen_rows_keep_all_their_values() -> None:
         (LINE.replace("1.87", "-1.87"), "line 1: Car of negative size"),
         (LINE.replace("1.87", "nan"), "line 1: values must be finite"),
         (LINE.replace("1.87", "wide"), "line 1: could not convert string to float: 'wide'"),
+        (LINE.replace(" 1 ", " 4 "), "line 1: occlusion is a level from -1 to 3; got 4"),
         (LINE + "\n" + LINE + " 0.5", "scores on some lines only"),
         (LINE + "\n" + LINE[:-30], "line 2: a class and 14 values"),
     ],
