@@ -58,3 +58,24 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
         load_recipe(path)
     with pytest.raises(DataError, match="cannot be read"):
         load_recipe(tmp_path / "none.toml")
+
+
+def test_kittis_recipe_is_the_papers() -> None:
+    recipe = load_recipe("kitti")
+    assert recipe.scan is not None
+    assert recipe.scan.voxel_size == (0.05, 0.05, 0.1)
+    assert recipe.scan.point_range == (0.0, -40.0, -3.0, 70.4, 40.0, 1.0)
+    assert recipe.scan.max_voxels == 16000
+    assert recipe.data.arguments == {"crop_to_image": True}
+    assert (recipe.optimizer.name, recipe.optimizer.lr) == ("adam", 0.01)
+    assert (recipe.schedule.name, recipe.training.epochs) == ("onecycle", 80)
+
+
+def test_a_scan_is_for_detection_or_for_segmentation() -> None:
+    content = load_recipe("streets-detect").model_dump(mode="json")
+    with pytest.raises(DataError, match="needs one of the sections detect and segment"):
+        parse_recipe({**content, "detect": None}, origin="test")
+    with pytest.raises(DataError, match="needs one of the sections detect and segment"):
+        parse_recipe({**content, "segment": {}}, origin="test")
+    with pytest.raises(DataError, match="augment is not read by a recipe with a section scan"):
+        parse_recipe({**content, "augment": {"shift": 1.0}}, origin="test")

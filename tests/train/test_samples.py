@@ -1,12 +1,14 @@
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
+from neurospike import datasets
 from neurospike.datasets import Solids
 from neurospike.train.clouds import CloudSamples, collate_clouds, thin_voxels
-from neurospike.train.samples import EpochSampler, build_loader
-from neurospike.train.sections import AugmentPart, EverySamplePart
+from neurospike.train.samples import EpochSampler, build_loader, build_source, held_out
+from neurospike.train.sections import AugmentPart, DataPart, EverySamplePart
 
 
 class Clouds:
@@ -76,3 +78,54 @@ def test_thinning_keeps_centres_of_occupied_voxels() -> None:
     assert thinned.shape == (100, 3)
     assert len(np.unique(thinned, axis=0)) == 100
     np.testing.assert_array_equal(thinned % 1, 0.5)
+
+
+@pytest.mark.parametrize(("count", "block"), [(2, 1), (9, 1), (40, 1), (25, 10), (450, 100)])
+def test_held_out_scans_and_the_others_are_all(count: int, block: int) -> None:
+    held, kept = (held_out(count, block, held=held) for held in (True, False))
+    assert sorted(held + kept) == list(range(count))
+    assert held
+    assert kept
+    # Whole blocks, so that neighbours of a held scan are not trained on.
+    assert not {index // block for index in held} & {index // block for index in kept}
+
+
+class Public:
+    """Stands for KITTI: says how it was asked."""
+
+    classes = ("Car",)
+
+    def __init__(self, **arguments: Any) -> None:
+        self.arguments = arguments
+
+    def __len__(self) -> int:
+        return 20
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return {"index": index, **self.arguments}
+
+
+def test_data_without_public_test_labels_is_tested_on_its_validation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(datasets, "KITTI", Public)
+
+    def read(split: str, protocol: str) -> tuple[str, list[int]]:
+        part = DataPart.model_validate({"name": "kitti", "protocol": protocol})
+        source = build_source(part, split, root="there")
+        assert source[0]["protocol"] == "clean"
+        assert source[0]["crop_to_image"]
+        return source[0]["split"], [source[place]["index"] for place in range(len(source))]
+
+    everything = list(range(20))
+    assert read("val", "clean") == ("train", [9, 19])
+    assert read("train", "clean") == ("train", [i for i in everything if i not in (9, 19)])
+    assert read("test", "clean") == read("test", "legacy") == ("val", everything)
+    assert read("train", "legacy") == ("train", everything)
+    assert read("val", "legacy") == ("val", everything)
+
+
+def test_an_argument_by_split_is_the_splits_own() -> None:
+    sizes = {"train": 5, "val": 3, "test": 4}
+    part = DataPart(name="solids", arguments={"size": sizes, "points": 16})
+    assert [len(build_source(part, split)) for split in sizes] == list(sizes.values())

@@ -160,9 +160,9 @@ def test_a_group_that_does_not_divide_the_units_is_named() -> None:
 
 def test_a_recipe_is_of_one_kind() -> None:
     content = load_recipe("shd").model_dump(mode="json")
-    with pytest.raises(DataError, match="one of the sections voxels and sequence"):
+    with pytest.raises(DataError, match="one of the sections voxels, sequence and scan"):
         parse_recipe({**content, "voxels": {"size": 1.0}}, origin="test")
-    with pytest.raises(DataError, match="one of the sections voxels and sequence"):
+    with pytest.raises(DataError, match="one of the sections voxels, sequence and scan"):
         parse_recipe({**content, "sequence": None}, origin="test")
     with pytest.raises(DataError, match="augment is not read by a recipe with a section sequence"):
         parse_recipe({**content, "augment": {"shift": 1.0}}, origin="test")
