@@ -96,8 +96,9 @@ class KITTI(Samples):
     split
         ``train`` and ``val`` share ``training``: as ``ImageSets/train.txt`` and ``val.txt`` have
         it where they are there (the standard 3,712 and 3,769 frames follow no rule and need
-        these lists), otherwise every tenth frame of a shuffle by seed is ``val``. ``test`` is
-        ``testing``, which has no labels.
+        these lists; where one lies alone, the other split is what it does not name), otherwise
+        every tenth frame of a shuffle by seed is ``val``. ``test`` is ``testing``, which has no
+        labels.
     protocol
         ``legacy`` trains on all of ``training``; ``val`` stays as it is, a part of it.
     crop_to_image

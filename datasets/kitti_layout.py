@@ -52,20 +52,32 @@ def frame_facts(folder: Path, cache: str | Path | None, *, fresh: bool = False) 
 
 
 def split_frames(root: Path, frames: list[str], split: str, seed: int) -> list[str]:
-    """Frames of ``train`` or ``val``: by ``ImageSets`` where it lies, else a tenth is ``val``."""
-    listing = root / "ImageSets" / f"{split}.txt"
-    if listing.is_file():
-        wanted = read_lines("KITTI", listing, _AGAIN)
+    """Frames of ``train`` or ``val``: by ``ImageSets`` where it lies, else a tenth is ``val``.
+
+    Where one of the two lists lies alone, the other split is what it does not name.
+    """
+    lists = {name: listed_frames(root, name) for name in STANDARD}
+    wanted = lists[split]
+    if wanted is not None:
         missing = sorted(set(wanted) - set(frames))
         if missing:
             raise DataError(
-                f"KITTI: {listing} names {len(missing)} frames without a scan, {missing[0]} "
-                f"among them; {WHERE}"
+                f"KITTI: {root / 'ImageSets' / f'{split}.txt'} names {len(missing)} frames "
+                f"without a scan, {missing[0]} among them; {WHERE}"
             )
         return wanted
+    taken = lists["val" if split == "train" else "train"]
+    if taken is not None:
+        return sorted(set(frames) - set(taken))
     order = np.random.default_rng([seed, 0x5EED]).permutation(len(frames))
     held = {frames[index] for index in order[: len(frames) // 10]}
     return [frame for frame in frames if (frame in held) == (split == "val")]
+
+
+def listed_frames(root: Path, split: str) -> list[str] | None:
+    """The frames that ``ImageSets`` names for a split; None without a list."""
+    path = root / "ImageSets" / f"{split}.txt"
+    return read_lines("KITTI", path, _AGAIN) if path.is_file() else None
 
 
 def png_size(path: Path) -> tuple[int, int] | None:

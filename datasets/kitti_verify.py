@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from neurospike.datasets._common import existing_folder, read_lines
+from neurospike.datasets._common import existing_folder
 from neurospike.datasets.checksums import PUBLISHED as DIGESTS
 from neurospike.datasets.checksums import verify as verify_digest
 from neurospike.datasets.kitti import read_velodyne
@@ -18,6 +18,7 @@ from neurospike.datasets.kitti_layout import (
     frame_facts,
     frame_paths,
     frames_with,
+    listed_frames,
 )
 from neurospike.datasets.scan_index import Findings
 from neurospike.errors import DataError
@@ -69,11 +70,8 @@ def verify_kitti(
             )
     if not any(counts.values()):
         raise DataError(f"KITTI: {top}: no scans in training or testing; {WHERE}")
-    for split in STANDARD:
-        note, missing = _listing(top, split)
-        notes.append(note)
-        problems += missing
-    return Findings(counts, tuple(notes), tuple(problems))
+    listed, missing = _listings(top)
+    return Findings(counts, (*notes, *listed), (*problems, *missing))
 
 
 def scan_values(paths: list[Path]) -> Iterator[str]:
@@ -112,23 +110,27 @@ def _frames(folder: Path, cache: str | Path | None) -> list[str]:
     return list(dict.fromkeys(problems))
 
 
-def _listing(top: Path, split: str) -> tuple[str, list[str]]:
-    path = top / "ImageSets" / f"{split}.txt"
-    if not path.is_file():
-        return f"{split}: no {path.name} in ImageSets: frames go by seed, a tenth to val", []
-    try:
-        wanted = read_lines("KITTI", path, "fetch the list again")
-    except DataError as error:
-        return f"{split}: no list", [str(error)]
+def _listings(top: Path) -> tuple[list[str], list[str]]:
+    """Notes on the lists of ``ImageSets``, and what they name that is not there."""
+    lists = {split: listed_frames(top, split) for split in STANDARD}
+    if all(wanted is None for wanted in lists.values()):
+        return ["no lists in ImageSets: frames go by seed, a tenth of them to val"], []
     there = frames_with(top / "training", "velodyne")
-    missing = [
-        f"{frame_paths(top / 'training', frame)['velodyne']}: missing; {path.name} names it"
-        for frame in wanted
-        if frame not in there
-    ]
-    standard = STANDARD[split]
-    same = "as many as in" if len(wanted) == standard else f"not the {standard:,} of"
-    return f"{split}: {len(wanted):,} frames by ImageSets, {same} the standard split", missing
+    notes: list[str] = []
+    missing: list[str] = []
+    for split, wanted in lists.items():
+        if wanted is None:
+            notes.append(f"{split}: no list in ImageSets: what the other one does not name")
+            continue
+        standard = STANDARD[split]
+        same = "as many as in" if len(wanted) == standard else f"not the {standard:,} of"
+        notes.append(f"{split}: {len(wanted):,} frames by ImageSets, {same} the standard split")
+        missing += [
+            f"{frame_paths(top / 'training', frame)['velodyne']}: missing; {split}.txt names it"
+            for frame in wanted
+            if frame not in there
+        ]
+    return notes, missing
 
 
 def _archives(top: Path) -> list[str]:

@@ -72,7 +72,7 @@ def test_verify_lists_what_kitti_lacks(tmp_path: Path, capsys: pytest.CaptureFix
     assert main(command) == 0
     out = capsys.readouterr().out
     assert "training: 3 scans; 7,481 are published" in out
-    assert "train: no train.txt in ImageSets: frames go by seed" in out
+    assert "no lists in ImageSets: frames go by seed" in out
     assert out.splitlines()[-1] == "kitti: whole, 3 training, 0 testing"
 
     (training / "calib" / "000000.txt").unlink()
@@ -115,8 +115,11 @@ def test_verify_reads_lists_archives_and_scans(
     assert "000001.bin: 5 of 5 points are not finite" in out
     assert "000001.bin: 5 of 5 points have an intensity outside 0..1" in out
     assert "data_object_label_2.zip: sha256 4efc7622" in out
+    (tmp_path / "ImageSets" / "train.txt").unlink()
     assert main(command) == 2
-    assert "not finite" not in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "not finite" not in out
+    assert "train: no list in ImageSets: what the other one does not name" in out
 
 
 def test_verify_lists_what_semantickitti_lacks(

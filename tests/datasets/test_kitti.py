@@ -290,6 +290,10 @@ def test_image_sets_decide_where_they_are(tmp_path: Path) -> None:
     (tmp_path / "ImageSets").mkdir()
     (tmp_path / "ImageSets" / "val.txt").write_text("000003\n000007\n")
     assert KITTI(tmp_path, split="val").frames == ("000003", "000007")
+    assert len(KITTI(tmp_path).frames) == 18  # none of them seen twice
+    assert not {"000003", "000007"} & set(KITTI(tmp_path).frames)
+    (tmp_path / "ImageSets" / "train.txt").write_text("000001\n")
+    assert KITTI(tmp_path).frames == ("000001",)
     (tmp_path / "ImageSets" / "val.txt").write_text("000003\n000077\n")
     with pytest.raises(DataError, match="names 1 frames without a scan, 000077"):
         KITTI(tmp_path, split="val")
