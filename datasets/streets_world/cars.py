@@ -17,7 +17,7 @@ from neurospike.datasets.streets_world.mesh import (
     join,
     mesh,
     quads,
-    tube,
+    tubes,
 )
 
 Rng = np.random.Generator
@@ -211,30 +211,30 @@ def _ends(sections: Floats, paint: int, label: int) -> list[Mesh]:
 
 def _wheels(size: Size, axles: tuple[float, float], radius: float, label: int) -> list[Mesh]:
     length, width, _ = size
-    parts = []
-    for axle in axles:
-        for side in (-1, 1):
-            x, y = (0.5 - axle) * length, side * (width / 2 - 0.03)
-            tyre = tube((x, y - side * 0.2, radius), (x, y, radius), (radius, radius), 14)
-            rim = tube((x, y, radius), (x, y + side * 0.01, radius), (radius * 0.62,) * 2, 10)
-            parts += [mesh(tyre, MATERIAL["rubber"], label), mesh(rim, MATERIAL["metal"], label)]
-    return parts
+    sides = np.array([-1.0, 1.0, -1.0, 1.0])
+    x = (0.5 - np.repeat(axles, 2)) * length
+    outer = np.stack([x, sides * (width / 2 - 0.03), np.full(4, radius)], axis=1)
+    across = np.stack([0 * sides, sides, 0 * sides], axis=1)
+    tyres = tubes(outer - 0.2 * across, outer, radius, 14)
+    rims = tubes(outer, outer + 0.01 * across, radius * 0.62, 10)
+    return [mesh(tyres, MATERIAL["rubber"], label), mesh(rims, MATERIAL["metal"], label)]
 
 
 def _fittings(profile: Profile, size: Size, paint: int, label: int) -> list[Mesh]:
     """Lamps and plates at both ends, and mirrors, which KITTI's boxes leave out."""
     length, width, height = size
-    parts = []
+    plates, lamps = [], []
     for end in (-1, 1):
         x = end * (length / 2 - 0.008)
-        parts.append(
-            mesh(box((0.016, 0.50, 0.11), (x, 0, 0.27 * height)), MATERIAL["plate"], label)
-        )
+        plates.append(box((0.016, 0.50, 0.11), (x, 0, 0.27 * height)))
         for side in (-1, 1):
-            lamp = box((0.016, 0.26, 0.10), (x - end * 0.01, side * 0.33 * width, 0.40 * height))
-            parts.append(mesh(lamp, MATERIAL["lamp"], label))
+            at = (x - end * 0.01, side * 0.33 * width, 0.40 * height)
+            lamps.append(box((0.016, 0.26, 0.10), at))
     x = (0.5 - profile.glass[0] - 0.02) * length
-    for side in (-1, 1):
-        mirror = box((0.10, 0.14, 0.12), (x, side * (width / 2 + 0.03), profile.belt * height))
-        parts.append(mesh(mirror, paint, label))
-    return parts
+    places = [(x, side * (width / 2 + 0.03), profile.belt * height) for side in (-1, 1)]
+    mirrors = [box((0.10, 0.14, 0.12), place) for place in places]
+    return [
+        mesh(np.concatenate(plates), MATERIAL["plate"], label),
+        mesh(np.concatenate(lamps), MATERIAL["lamp"], label),
+        mesh(np.concatenate(mirrors), paint, label),
+    ]

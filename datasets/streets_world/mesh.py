@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -55,7 +57,7 @@ def vec(x: float, y: float, z: float) -> Floats:
     return np.array([x, y, z], dtype=np.float64)
 
 
-def turned(points: Floats, yaw: float) -> Floats:
+def turned(points: NDArray[np.floating[Any]], yaw: float) -> Floats:
     """Points (..., 3) turned counter-clockwise about z."""
     c, s = np.cos(yaw), np.sin(yaw)
     out = np.array(points, dtype=np.float64)
@@ -65,10 +67,12 @@ def turned(points: Floats, yaw: float) -> Floats:
     return out
 
 
+_HALVES = np.array([[0, 1, 2], [0, 2, 3]])
+
+
 def quads(corners: Floats) -> Floats:
     """Quadrilaterals (Q, 4, 3), corners in turn, as triangles (2 Q, 3, 3)."""
-    halves = np.stack([corners[:, (0, 1, 2)], corners[:, (0, 2, 3)]], axis=1)
-    return halves.reshape(-1, 3, 3)
+    return corners[:, _HALVES].reshape(-1, 3, 3)
 
 
 def grid(points: Floats) -> Floats:
@@ -111,12 +115,15 @@ def tubes(
     wide = np.broadcast_to(np.asarray(radii, dtype=np.float64), (len(starts), 2))
     axis = ends - starts
     axis = axis / np.maximum(np.sqrt((axis**2).sum(axis=1, keepdims=True)), 1e-9)
-    lying = np.abs(axis[:, :1]) >= 0.9
-    u = np.cross(axis, np.where(lying, [[0.0, 1.0, 0.0]], [[1.0, 0.0, 0.0]]))
+    a, b, c = axis.T
+    # Any direction across: axis x (0, 1, 0), or axis x (1, 0, 0), written out.
+    lying = np.abs(a) >= 0.9
+    u = np.stack([np.where(lying, -c, 0.0), np.where(lying, 0.0, c), np.where(lying, a, -b)], 1)
     u /= np.sqrt((u**2).sum(axis=1, keepdims=True))
-    v = np.cross(axis, u)
-    angle = np.linspace(0.0, 2 * np.pi, sides + 1)
-    ring = np.cos(angle)[:, None] * u[:, None] + np.sin(angle)[:, None] * v[:, None]
+    d, e, f = u.T
+    v = np.stack([b * f - c * e, c * d - a * f, a * e - b * d], axis=1)
+    cosine, sine = _circle(sides)
+    ring = cosine[:, None] * u[:, None] + sine[:, None] * v[:, None]
     first = starts[:, None] + wide[:, :1, None] * ring
     last = ends[:, None] + wide[:, 1:, None] * ring
     wall = np.stack([first[:, :-1], first[:, 1:], last[:, 1:], last[:, :-1]], axis=2)
@@ -126,6 +133,12 @@ def tubes(
             hub = np.broadcast_to(middle[:, None], rim[:, 1:].shape)
             parts.append(np.stack([hub, rim[:, :-1], rim[:, 1:]], axis=2).reshape(-1, 3, 3))
     return np.concatenate(parts)
+
+
+@lru_cache(maxsize=32)
+def _circle(sides: int) -> tuple[Floats, Floats]:
+    angle = np.linspace(0.0, 2 * np.pi, sides + 1)
+    return np.cos(angle), np.sin(angle)
 
 
 def ball(centre: ArrayLike, radii: ArrayLike, sides: int = 8, rings: int = 5) -> Floats:

@@ -137,31 +137,30 @@ class Road:
         label = np.full(len(x), CLASS["terrain"], np.int16)
         material = np.full(len(x), MATERIAL["grass"], np.int16)
         for start, stop, sign, kind in self.plots:
-            side = self.side(sign)
-            inside = (s > start) & (s < stop) & (d * sign > 0) & (outwards > side.walk_to)
-            inside &= outwards < side.walk_to + 14.0
+            from_walk = outwards - self.side(sign).walk_to
+            inside = (s > start) & (s < stop) & (d * sign > 0) & (from_walk > 0) & (from_walk < 14)
             label[inside] = kind
-            paved = kind == CLASS["parking"]
-            material[inside] = MATERIAL["paving" if paved else "gravel"]
-        for sign in (-1, 1):
-            bay = (d * sign > 0) & (outwards >= 0) & (outwards < self.side(sign).parking)
-            label[bay], material[bay] = CLASS["parking"], MATERIAL["paving"]
+            material[inside] = MATERIAL["paving" if kind == CLASS["parking"] else "gravel"]
+        bay = (outwards >= 0) & (outwards < np.where(d > 0, self.left.parking, self.right.parking))
+        label[bay], material[bay] = CLASS["parking"], MATERIAL["paving"]
+        street = outwards < 0
         for _, cross, half in self.crossings:
-            _, beside = cross.of(x, y)
-            label[np.abs(beside) < half] = CLASS["road"]
-            material[np.abs(beside) < half] = MATERIAL["asphalt"]
-        label[outwards < 0], material[outwards < 0] = CLASS["road"], MATERIAL["asphalt"]
-        return label, np.where(self._lines(s, d, outwards), MATERIAL["paint_line"], material)
+            street |= np.abs(cross.of(x, y)[1]) < half
+        label[street], material[street] = CLASS["road"], MATERIAL["asphalt"]
+        lanes = np.flatnonzero(outwards < 0)
+        painted = lanes[self._lines(s[lanes], d[lanes])]
+        material[painted] = MATERIAL["paint_line"]
+        return label, material
 
-    def _lines(self, s: Floats, d: Floats, outwards: Floats) -> NDArray[np.bool_]:
+    def _lines(self, s: Floats, d: Floats) -> NDArray[np.bool_]:
         """White paint: a broken line in the middle, an unbroken one at the edges, zebras."""
+        inwards = self.half - np.abs(d)
         middle = (np.abs(d) < 0.08) & (np.mod(s, 9.0) < 4.0)
-        edge = np.abs(outwards + 0.15) < 0.06
-        clear = self.free_of_crossings(s, 1.0)
-        painted = (middle | edge) & clear
+        edge = np.abs(inwards - 0.15) < 0.06
+        painted = (middle | edge) & self.free_of_crossings(s, 1.0)
+        stripe = (inwards > 0.3) & (np.mod(d, 1.0) < 0.5)
         for at, _, half in self.crossings:
-            zebra = (np.abs(np.abs(s - at) - half - 3.0) < 1.5) & (outwards < -0.3)
-            painted |= zebra & (np.mod(d, 1.0) < 0.5)
+            painted |= stripe & (np.abs(np.abs(s - at) - half - 3.0) < 1.5)
         return painted
 
     def mesh(self) -> Mesh:
@@ -241,7 +240,9 @@ GROUND = 99
 
 def draw_road(rng: Rng, length: float) -> Road:
     """A street of random width, bend, sides and cross streets."""
-    bend = float(rng.choice((0.0, 1.0), p=(0.4, 0.6)) * rng.choice((-1, 1)) / rng.uniform(150, 600))
+    bend = float(
+        rng.choice((0.0, 1.0), p=(0.25, 0.75)) * rng.choice((-1, 1)) / rng.uniform(130, 450)
+    )
     course = Course(0.0, 0.0, float(rng.uniform(-np.pi, np.pi)), bend)
     half = float(rng.uniform(3.2, 4.4))
     crossings = []
@@ -277,10 +278,10 @@ def draw_road(rng: Rng, length: float) -> Road:
 
 
 def _draw_side(rng: Rng) -> Side:
-    style = str(rng.choice(("town", "houses", "green", "works"), p=(0.40, 0.32, 0.18, 0.10)))
+    style = str(rng.choice(("town", "houses", "green", "works"), p=(0.42, 0.34, 0.15, 0.09)))
     parking = float(rng.choice((0.0, rng.uniform(2.0, 2.5), rng.uniform(4.6, 5.2)),
                                p=(0.30, 0.50, 0.20)))  # fmt: skip
-    verge = float(rng.uniform(1.0, 2.5)) if rng.random() < 0.4 else 0.0
-    front = {"town": (0.0, 1.5), "houses": (4.0, 9.0), "green": (8, 20), "works": (3.0, 12.0)}
+    verge = float(rng.uniform(1.0, 2.5)) if rng.random() < 0.5 else 0.0
+    front = {"town": (0.0, 1.5), "houses": (3.0, 7.0), "green": (6, 12), "works": (3.0, 9.0)}
     return Side(parking, verge, float(rng.uniform(1.6, 3.5)), style,
                 float(rng.uniform(*front[style])))  # fmt: skip

@@ -40,13 +40,13 @@ class Rays:
     time
         (A,) seconds before and after the beam looks straight ahead.
     directions
-        float64 (64, A, 3) in the scanner's frame.
+        float32 (64, A, 3) in the scanner's frame.
     """
 
     columns: NDArray[np.int64]
     azimuth: Floats
     time: Floats
-    directions: Floats
+    directions: Singles
 
 
 @lru_cache(maxsize=4)
@@ -66,7 +66,7 @@ def rays(field_deg: float = 360.0) -> Rays:
         ),
         axis=-1,
     )
-    return Rays(columns, azimuth, TURN_S * turn[columns], directions)
+    return Rays(columns, azimuth, TURN_S * turn[columns], directions.astype(np.float32))
 
 
 def raycasting() -> Any:
@@ -123,28 +123,53 @@ class Hits:
     instance: NDArray[np.int32]
 
 
+# The car that carries the scanner hides the lowest beams: (first beam, degrees from, to), as both
+# real frames have it: tail, bonnet, and the roof rack's corners and mast.
+_OWN_CAR = (
+    (52, 155, 202), (60, 150, 212), (57, -9, 10), (60, -14, 15), (62, -22, 20),
+    (57, 124, 133), (60, 128, 138), (62, 125, 150), (57, -130, -120), (60, -135, -124),
+    (46, -80, -65), (59, -85, -78), (61, -42, -30),
+)  # fmt: skip
+
+
+def hidden(part: Rays) -> NDArray[np.bool_]:
+    """Mask (64, A) of rays that end on the scanner's own car."""
+    turn = np.degrees(part.azimuth)
+    mask = np.zeros((len(BEAMS_DEG), len(turn)), dtype=bool)
+    for beam, low, high in _OWN_CAR:
+        mask[beam:, (np.mod(turn - low, 360) < high - low)] = True
+    return mask
+
+
 def returned(hits: Hits, rng: Rng) -> tuple[Singles, Singles, NDArray[np.bool_]]:
     """Measured distances and intensities, (64, A), and which rays come back at all.
 
     Echoes are as strong as reflectance times cosine over the squared distance, and are lost one
-    by one as they get faint; panes let most rays through.
+    by one as they get faint; panes let most rays through. Intensities fade beyond some 25 m, and
+    one in thirty is not measured, as in KITTI's files.
     """
     shape = hits.distance.shape
     found = np.isfinite(hits.distance)
-    distance = np.where(found, hits.distance, 1.0)
+    distance = np.where(found, hits.distance, np.float32(1))
     gauss = rng.standard_normal((2, *shape), dtype=np.float32)
-    luck = rng.random((2, *shape), dtype=np.float32)
+    luck = rng.random((3, *shape), dtype=np.float32)
     diffuse = materials.REFLECTANCE[hits.material]
-    albedo = np.maximum(diffuse + materials.VARIATION[hits.material] * gauss[0], 0.01)
-    echo = albedo * np.maximum(hits.cosine, 0.01) / (distance / 30.0) ** 2
-    chance = materials.RETURNED[hits.material] * 0.975 / (1 + (_FAINT / echo) ** 1.5)
+    albedo = np.maximum(diffuse + materials.VARIATION[hits.material] * gauss[0], np.float32(0.01))
+    away = distance * np.float32(1 / 30)
+    weak = _FAINT * (away * away) / (albedo * np.maximum(hits.cosine, np.float32(0.01)))
+    chance = materials.RETURNED[hits.material] * _BEST / (1 + weak * np.sqrt(weak))
     measured = distance + np.float32(NOISE_M) * gauss[1]
     measured += materials.DEPTH[hits.material] * -np.log1p(-luck[0])
-    shine = albedo * (0.45 + 0.55 * np.sqrt(hits.cosine)) - _FLOOR * np.minimum(1, _FAINT / echo)
-    intensity = np.clip(shine, 0.0, 0.99)
+    far = distance * np.float32(1 / 40)
+    far *= far
+    shine = albedo * (_FLAT + (1 - _FLAT) * np.sqrt(hits.cosine)) / (1 + far * far) - _FLOOR
+    intensity = np.clip(shine, 0, np.float32(0.99)) * (luck[2] > _UNMEASURED)
     kept = found & (luck[1] < chance) & (measured > RANGE_M[0]) & (measured < RANGE_M[1])
-    return measured.astype(np.float32), intensity.astype(np.float32), kept
+    return measured, intensity, kept
 
 
-_FAINT = np.float32(0.0012)  # echo, relative to a white wall at 30 m, of which half are lost
-_FLOOR = np.float32(0.5)
+_FAINT = np.float32(0.004)  # echo, relative to a white wall at 30 m, of which half are lost
+_BEST = np.float32(0.995)  # share that comes back where the echo is strong
+_FLAT = np.float32(0.65)  # share of an intensity that does not depend on the angle
+_FLOOR = np.float32(0.02)
+_UNMEASURED = np.float32(0.035)

@@ -69,7 +69,7 @@ def _houses(site: Site, rng: Rng) -> None:
     if style == "green":
         return
     low, high = {"town": (9, 22), "houses": (8, 15), "works": (16, 34)}[style]
-    floors = {"town": (2, 6), "houses": (1, 4), "works": (1, 3)}[style]
+    floors = {"town": (3, 6), "houses": (2, 4), "works": (2, 4)}[style]
     gap = {"town": 1.5, "houses": 6.0, "works": 9.0}[style]
     at = site.span[0]
     front = site.side.walk_to + site.side.front
@@ -105,11 +105,11 @@ def _gardens(site: Site, rng: Rng) -> None:
                 part = buildings.wall(length, min(height, 1.4))
             site.put(part, middle, edge)
         at += length + float(rng.choice((0.0, 3.0)))
-    for _ in range(int(0.14 * (site.span[1] - site.span[0]))):
+    for _ in range(int(0.20 * (site.span[1] - site.span[0]))):
         along, outwards = rng.uniform(*site.span), side.walk_to + rng.uniform(1.5, 9.0)
         if site.plot_at(along, 0.5):
             continue
-        if rng.random() < 0.35:
+        if rng.random() < 0.45:
             _plant_tree(site, rng, along, outwards)
         elif site.claim(along, outwards, 2.0, 2.0):
             site.put(plants.bush(rng), along, outwards, turn=float(rng.uniform(0, 6.28)))
@@ -165,12 +165,13 @@ def _green(site: Site, rng: Rng) -> None:
 
 def _background(site: Site, rng: Rng) -> None:
     """What is seen through the gaps."""
-    for _ in range(int(0.10 * (site.span[1] - site.span[0]))):
-        along, outwards = float(rng.uniform(*site.span)), float(rng.uniform(22, 45))
-        if rng.random() < 0.7:
+    for _ in range(int(0.24 * (site.span[1] - site.span[0]))):
+        along, outwards = float(rng.uniform(*site.span)), float(rng.uniform(16, 50))
+        if rng.random() < 0.5:
             _plant_tree(site, rng, along, outwards)
-        elif site.claim(along, outwards + 5, 14, 10):
-            site.put(buildings.building(rng, 14.0, 10.0, int(rng.integers(1, 5))), along, outwards)
+        elif outwards > 22 and site.claim(along, outwards + 5, 16, 10):
+            part = buildings.building(rng, 16.0, 10.0, int(rng.integers(2, 6)))
+            site.put(part, along, outwards, turn=float(rng.normal(0, 0.1)))
 
 
 def _plant_tree(site: Site, rng: Rng, along: float, outwards: float) -> None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from neurospike.datasets.streets_world import cars, furniture, lorries, people
-from neurospike.datasets.streets_world.mesh import Mesh
+from neurospike.datasets.streets_world.cars import Size
+from neurospike.datasets.streets_world.mesh import Floats, Mesh
 from neurospike.datasets.streets_world.road import KERB_M, Course, Road
 from neurospike.datasets.streets_world.scenery import Site
 
 Rng = np.random.Generator
-Maker = Callable[[Rng], tuple[Mesh, tuple[float, float, float]]]
+Maker = Callable[[Rng], tuple[Mesh, Size]]
 
 # How KITTI's annotators name them; parked two-wheelers have no label there.
 _MAKERS: dict[str, tuple[Maker, str | None]] = {
@@ -36,20 +37,16 @@ class Actor:
 
     Attributes
     ----------
-    mesh, size
-        In its own frame: looking along +x, the middle of its box over the origin; length, width,
-        height of the box.
-    name
-        Its class in KITTI's labels, None without one.
+    kind, key
+        What it is, and a number that says which of its kind: equal numbers, equal meshes.
     course, along, across, turn, speed
         Where it is at time 0, how it looks against the course, and its speed along it in m/s.
     lift
         Height of the pavement that it stands on above the low ground, in metres.
     """
 
-    mesh: Mesh
-    size: tuple[float, float, float]
-    name: str | None
+    kind: str
+    key: int
     course: Course
     along: float
     across: float
@@ -57,10 +54,14 @@ class Actor:
     speed: float
     lift: float
 
-    def at(self, time: float, road: Road) -> tuple[float, float, float, float]:
-        """x, y, z of its foot, and yaw, ``time`` seconds on."""
-        x, y, heading = self.course.at(self.along + self.speed * time, self.across)
-        return float(x), float(y), float(road.height(x, y)) + self.lift, float(heading) + self.turn
+    @property
+    def name(self) -> str | None:
+        """Its class in KITTI's labels, None without one."""
+        return _MAKERS[self.kind][1]
+
+    def model(self) -> tuple[Mesh, Size]:
+        """Its mesh, looking along +x with the middle of its box over the origin, and that box."""
+        return _MAKERS[self.kind][0](np.random.default_rng([self.key, 0xAC70]))
 
 
 def actor(
@@ -74,10 +75,24 @@ def actor(
     speed: float = 0.0,
     lift: float = 0.0,
 ) -> Actor:
-    make, name = _MAKERS[kind]
-    mesh, size = make(rng)
-    return Actor(mesh, size, name, course, float(along), float(across), float(turn),
-                 float(speed), lift)  # fmt: skip
+    """An actor whose mesh is made when it is first met."""
+    key = int(rng.integers(1 << 62))
+    return Actor(kind, key, course, float(along), float(across), float(turn), float(speed), lift)
+
+
+def places(actors: Sequence[Actor], time: float, road: Road) -> Floats:
+    """(M, 4) x, y, z of their feet, and yaw, ``time`` seconds on."""
+    rows = [(one.along, one.speed, one.across, one.turn, one.lift) for one in actors]
+    along, speed, across, turn, lift = np.array(rows, dtype=np.float64).reshape(-1, 5).T
+    out = np.zeros((len(actors), 4))
+    courses = [one.course for one in actors]
+    for course in set(courses):
+        chosen = np.array([one == course for one in courses])
+        x, y, heading = course.at((along + speed * time)[chosen], across[chosen])
+        out[chosen] = np.stack([x, y, 0 * x, heading], axis=1)
+    out[:, 2] = road.height(out[:, 0], out[:, 1]) + lift
+    out[:, 3] += turn
+    return out
 
 
 def traffic(
@@ -181,20 +196,20 @@ def _crossing(road: Road, rng: Rng) -> Iterator[Actor]:
 def _walking(site: Site, rng: Rng) -> Iterator[Actor]:
     """People on the sidewalk, alone and in groups, and some who cross the street."""
     road, side, sign = site.road, site.side, site.sign
-    many = {"town": 0.13, "houses": 0.06, "green": 0.05, "works": 0.04}[side.style]
+    many = {"town": 0.08, "houses": 0.045, "green": 0.04, "works": 0.03}[side.style]
     for _ in range(int(rng.poisson(many * (site.span[1] - site.span[0])))):
         along = float(rng.uniform(*site.span))
         ahead = rng.random() < 0.5
         speed = float(rng.uniform(0.7, 1.7)) * (rng.random() < 0.7) * (1 if ahead else -1)
-        for _ in range(int(rng.choice((1, 2, 3), p=(0.72, 0.20, 0.08)))):
-            out = side.walk_from + float(rng.uniform(0.9, max(1.0, side.walk - 0.4)))
+        out = side.walk_from + float(rng.uniform(0.9, max(1.0, side.walk - 0.9)))
+        for place in range(int(rng.choice((1, 2, 3), p=(0.72, 0.20, 0.08)))):
             turn = (0.0 if ahead else np.pi) if speed else float(rng.uniform(-np.pi, np.pi))
             yield actor(
                 "pedestrian",
                 rng,
                 road.course,
-                along + rng.normal(0, 0.9),
-                sign * (road.half + out),
+                along + 0.75 * place + rng.uniform(-0.1, 0.1),
+                sign * (road.half + out + 0.35 * (place % 2)),
                 turn=turn + rng.normal(0, 0.15),
                 speed=speed,
                 lift=KERB_M,
@@ -214,7 +229,7 @@ def _two_wheelers(site: Site, rng: Rng) -> Iterator[Actor]:
         for _ in range(int(rng.poisson(each * (site.span[1] - site.span[0])))):
             along, out = float(rng.uniform(*site.span)), side.walk_to - 0.45
             count = int(rng.integers(1, 5 if kind == "bicycle" else 3))
-            if not site.claim(along, out, 0.8 * count, 0.8):
+            if not site.claim(along, out, 1.1 * count, 0.8):
                 continue
             turn = float(rng.choice((0.6, np.pi / 2))) + rng.normal(0, 0.1)
             for index in range(count):
@@ -222,7 +237,7 @@ def _two_wheelers(site: Site, rng: Rng) -> Iterator[Actor]:
                     kind,
                     rng,
                     road.course,
-                    along + 0.8 * (index - (count - 1) / 2),
+                    along + 1.1 * (index - (count - 1) / 2),
                     sign * (road.half + out),
                     turn=turn + rng.normal(0, 0.06),
                     lift=KERB_M,
@@ -262,7 +277,7 @@ def _riding(road: Road, start: float, rng: Rng) -> Iterator[Actor]:
                     rng,
                     road.course,
                     at + 2.3 * behind,
-                    sign * (road.half - 0.55 + rng.normal(0, 0.12)),
+                    sign * (road.half - 0.30 + rng.normal(0, 0.05)),
                     turn=np.pi * (sign > 0) + rng.normal(0, 0.06),
                     speed=speed,
                 )

@@ -19,16 +19,18 @@ from neurospike.datasets.streets_world.scanner import (
     Hits,
     Rays,
     Singles,
+    hidden,
     rays,
     returned,
 )
 from neurospike.datasets.streets_world.scenery import scenery
-from neurospike.datasets.streets_world.traffic import Actor, traffic
+from neurospike.datasets.streets_world.traffic import places, traffic
 
 _START_M = 50.0
 _AHEAD_M = 70.0
 _STREAM_LAYOUT, _STREAM_SCAN = 0, 1
 _MIRRORS_M = 0.12
+_LARGEST_M = 8.0  # half the diagonal of the longest lorry
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,15 @@ class Scan:
     actors: int
 
 
+@dataclass(frozen=True)
+class Model:
+    """An actor's mesh, its length, width and height, and what casts rays at it."""
+
+    mesh: Mesh
+    size: tuple[float, float, float]
+    caster: Caster
+
+
 class World:
     """A street by ``key``, driven through in ``scans`` scans, ``interval_s`` apart.
 
@@ -107,7 +118,7 @@ class World:
         if extra:
             self.static = join([self.static, *extra])
         self._caster = Caster(self.static.corners)
-        self._own: dict[int, Caster] = {}
+        self._models: dict[int, Model] = {}
 
     def scan(self, number: int, field_deg: float = 360.0) -> Scan:
         """The scan of a number, over all of the turn or the part straight ahead."""
@@ -118,27 +129,18 @@ class World:
         origins, directions = _in_world(part, pose, self.speed)
         hits = _static_hits(self._caster, self.static, origins, directions)
         self._ask_ground(hits, origins, directions)
-        seen = [
-            record
-            for index in range(len(self.actors))
-            if (record := self._meet(index, time, pose, part, origins, directions, hits))
-        ]
+        met = self._meet_actors(time, pose, part, origins, directions, hits)
         distance, intensity, kept = returned(hits, rng)
-        local = part.directions * distance[..., None].astype(np.float64)
-        local[..., 0] += self.speed * part.time
-        points = np.concatenate([local, intensity[..., None]], axis=-1)[kept]
-        # Files of KITTI hold millimetres and hundredths.
-        points = points.round(3).astype(np.float32)
-        points[:, 3] = points[:, 3].round(2)
-        counts = np.bincount(hits.instance.ravel(), minlength=len(self.actors) + 1)
+        kept &= ~hidden(part)
+        reached = np.bincount(hits.instance.ravel(), minlength=len(self.actors) + 1)
         return Scan(
-            points,
+            _points(part, distance, intensity, kept, self.speed),
             hits.label[kept].astype(np.int64),
             hits.instance[kept].astype(np.int64),
             pose,
             tuple(
-                Seen(name, instance, box, alone, int(counts[instance]))
-                for name, instance, box, alone in seen
+                Seen(self.actors[index].name, index + 1, box, alone, int(reached[index + 1]))
+                for index, box, alone in met
             ),
             len(self.actors),
         )
@@ -170,57 +172,92 @@ class World:
         at = origins[columns].astype(np.float64) + directions[low] * hits.distance[low][:, None]
         hits.label[low], hits.material[low] = self.road.ground(at[:, 0], at[:, 1])
 
-    def _meet(
+    def _meet_actors(
         self,
-        index: int,
         time: float,
         pose: Floats,
         part: Rays,
         origins: Singles,
         directions: Singles,
         hits: Hits,
-    ) -> tuple[str | None, int, Floats, int] | None:
-        """Cast the rays of an actor's window at it alone, and take those that it stops first."""
-        actor = self.actors[index]
-        x, y, z, yaw = actor.at(time, self.road)
-        away = np.hypot(x - pose[0, 3], y - pose[1, 3])
-        if away > RANGE_M[1] + actor.size[0] / 2:
-            return None
-        box = _box_in(pose, actor, (x, y, z, yaw))
-        window = _window(box, part)
-        if window is None:
-            return None
-        rows, columns = window
-        if index not in self._own:
-            self._own[index] = Caster(actor.mesh.corners)
-        shift = origins[columns].astype(np.float64) - (x, y, z)
-        near = turned(shift, -yaw)
-        look = turned(directions[rows][:, columns].astype(np.float64), -yaw)
-        start = np.broadcast_to(near, look.shape).reshape(-1, 3).astype(np.float32)
-        distance, triangle, cosine = self._own[index].cast(
-            start, look.reshape(-1, 3).astype(np.float32)
-        )
-        met = np.isfinite(distance)
-        block = np.ix_(rows, columns)
-        shape = (len(rows), len(columns))
-        nearer = met.reshape(shape) & (distance.reshape(shape) < hits.distance[block])
-        flat = np.flatnonzero(nearer)
-        r, c = rows[flat // shape[1]], columns[flat % shape[1]]
-        hits.distance[r, c] = distance[flat]
-        hits.cosine[r, c] = cosine[flat]
-        hits.material[r, c] = actor.mesh.material[triangle[flat]]
-        hits.label[r, c] = actor.mesh.label[triangle[flat]]
-        hits.instance[r, c] = index + 1
-        return actor.name, index + 1, box, int(met.sum())
+    ) -> list[tuple[int, Floats, int]]:
+        """Put actors into the hits; those that rays could meet, their boxes, and how many rays."""
+        where = places(self.actors, time, self.road)
+        near = np.flatnonzero(_in_reach(where, pose, part)).tolist()
+        models = [self._model(index) for index in near]
+        boxes = _boxes_in(pose, where[near], np.array([model.size for model in models]))
+        met = []
+        for index, model, box in zip(near, models, boxes, strict=True):
+            window = _window(box, part)
+            if window is not None:
+                alone = _cast_at(model, where[index], window, origins, directions, hits, index + 1)
+                met.append((index, box, alone))
+        return met
+
+    def _model(self, index: int) -> Model:
+        if index not in self._models:
+            mesh, size = self.actors[index].model()
+            self._models[index] = Model(mesh, size, Caster(mesh.corners))
+        return self._models[index]
+
+
+def _cast_at(
+    model: Model,
+    place: Floats,
+    window: tuple[NDArray[np.int64], NDArray[np.int64]],
+    origins: Singles,
+    directions: Singles,
+    hits: Hits,
+    instance: int,
+) -> int:
+    """Cast a window's rays at one actor, take those that it stops first, and count its own."""
+    rows, columns = window
+    shape = (len(rows), len(columns))
+    block = np.ix_(rows, columns)
+    near = turned(origins[columns] - place[:3], -place[3]).astype(np.float32)
+    look = turned(directions[block], -place[3]).astype(np.float32)
+    start = np.broadcast_to(near, look.shape).reshape(-1, 3)
+    distance, triangle, cosine = model.caster.cast(start, look.reshape(-1, 3))
+    taken = np.flatnonzero(distance < hits.distance[block].ravel())
+    r, c = rows[taken // shape[1]], columns[taken % shape[1]]
+    hits.distance[r, c] = distance[taken]
+    hits.cosine[r, c] = cosine[taken]
+    hits.material[r, c] = model.mesh.material[triangle[taken]]
+    hits.label[r, c] = model.mesh.label[triangle[taken]]
+    hits.instance[r, c] = instance
+    return int(np.isfinite(distance).sum())
+
+
+def _points(
+    part: Rays, distance: Singles, intensity: Singles, kept: NDArray[np.bool_], speed: float
+) -> Singles:
+    """What is kept, in millimetres and hundredths, as files of KITTI have it."""
+    _, columns = np.nonzero(kept)
+    xyz = part.directions[kept] * distance[kept][:, None]
+    xyz[:, 0] += (speed * part.time[columns]).astype(np.float32)
+    return np.concatenate([xyz.round(3), intensity[kept][:, None].round(2)], axis=1)
+
+
+def _in_reach(where: Floats, pose: Floats, part: Rays) -> NDArray[np.bool_]:
+    """Actors near enough, and within the field of view, wherever their corners are."""
+    x, y = where[:, 0] - pose[0, 3], where[:, 1] - pose[1, 3]
+    away = np.hypot(x, y)
+    turn = np.arctan2(y, x) - np.arctan2(pose[1, 0], pose[0, 0])
+    turn = np.abs(np.mod(turn + np.pi, 2 * np.pi) - np.pi)
+    reach = np.where(away > 2 * _LARGEST_M, _LARGEST_M / np.maximum(away, 1.0) * 1.2, np.pi)
+    inside: NDArray[np.bool_] = (away < RANGE_M[1] + _LARGEST_M) & (
+        turn < np.abs(part.azimuth).max() + reach
+    )
+    return inside
 
 
 def _in_world(part: Rays, pose: Floats, speed: float) -> tuple[Singles, Singles]:
     """Origins (A, 3) and directions (64, A, 3) of a turn, the scanner moving as it fires."""
     origins = pose[:3, 3] + (speed * part.time)[:, None] * pose[:3, 0]
+    turn = pose[:3, :3].astype(np.float32)
     # Written out: a matrix product may round otherwise with another number of BLAS threads.
     x, y, z = (part.directions[..., axis : axis + 1] for axis in range(3))
-    directions = x * pose[:3, 0] + y * pose[:3, 1] + z * pose[:3, 2]
-    return origins.astype(np.float32), directions.astype(np.float32)
+    return origins.astype(np.float32), x * turn[:, 0] + y * turn[:, 1] + z * turn[:, 2]
 
 
 def _static_hits(caster: Caster, static: Mesh, origins: Singles, directions: Singles) -> Hits:
@@ -238,15 +275,15 @@ def _static_hits(caster: Caster, static: Mesh, origins: Singles, directions: Sin
     )
 
 
-def _box_in(pose: Floats, actor: Actor, place: tuple[float, float, float, float]) -> Floats:
-    """The actor's box as the scanner sees it."""
-    x, y, z, yaw = place
-    rotation = pose[:3, :3]
-    middle = np.array([x, y, z + actor.size[2] / 2]) - pose[:3, 3]
-    ahead = np.array([np.cos(yaw), np.sin(yaw), 0.0])
-    centre = (rotation * middle[:, None]).sum(axis=0)
-    look = (rotation * ahead[:, None]).sum(axis=0)
-    return np.array([*centre, *actor.size, np.arctan2(look[1], look[0])])
+def _boxes_in(pose: Floats, where: Floats, sizes: Floats) -> Floats:
+    """Actors' boxes (M, 7) as the scanner sees them."""
+    sizes = sizes.reshape(-1, 3)
+    middle = where[:, :3] - pose[:3, 3]
+    middle[:, 2] += sizes[:, 2] / 2
+    ahead = np.stack([np.cos(where[:, 3]), np.sin(where[:, 3]), 0 * where[:, 3]], axis=1)
+    centre = (pose[:3, :3] * middle[:, :, None]).sum(axis=1)
+    look = (pose[:3, :3] * ahead[:, :, None]).sum(axis=1)
+    return np.column_stack([centre, sizes, np.arctan2(look[:, 1], look[:, 0])])
 
 
 def _window(box: Floats, part: Rays) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
@@ -255,20 +292,21 @@ def _window(box: Floats, part: Rays) -> tuple[NDArray[np.int64], NDArray[np.int6
     corners = turned(half * _SIGNS, float(box[6])) + box[:3]
     middle = np.arctan2(box[1], box[0])
     level = np.hypot(corners[:, 0], corners[:, 1])
-    if level.min() < half[:2].max():
-        spread = np.pi
-    else:
+    # A box may come nearer than its corners: half its width at most.
+    nearest = max(float(level.min()) - float(half[1]), 0.5)
+    spread = np.pi
+    if np.hypot(box[0], box[1]) > np.hypot(half[0], half[1]) + 0.5:
         turn = np.arctan2(corners[:, 1], corners[:, 0]) - middle
         spread = np.abs(np.mod(turn + np.pi, 2 * np.pi) - np.pi).max() + 0.02
     away = np.abs(np.mod(part.azimuth - middle + np.pi, 2 * np.pi) - np.pi)
     columns = np.flatnonzero(away <= spread)
+    low, high = float(corners[:, 2].min()), float(corners[:, 2].max())
+    lowest = np.arctan2(low, nearest if low < 0 else level.max())
+    highest = np.arctan2(high, nearest if high > 0 else level.max())
     # The tilted scanner sees an upright box a little higher or lower.
-    nearest = max(float(level.min()) - 0.3, 0.5)
-    low = np.degrees(np.arctan2(corners[:, 2].min(), nearest if corners[:, 2].min() < 0 else 90))
-    high = np.degrees(
-        np.arctan2(corners[:, 2].max(), nearest if corners[:, 2].max() > 0 else level.max())
+    rows = np.flatnonzero(
+        (np.degrees(lowest) - 0.6 <= BEAMS_DEG) & (np.degrees(highest) + 0.6 >= BEAMS_DEG)
     )
-    rows = np.flatnonzero((low - 0.6 <= BEAMS_DEG) & (high + 0.6 >= BEAMS_DEG))
     return (rows, columns) if len(rows) and len(columns) else None
 
 
