@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurospike.errors import ArgumentError
-from neurospike.kernels.boxes import select
+from neurospike.kernels.boxes.assignment_reference import COUNTS
 from neurospike.metrics.kitti_objects import REGION, KittiObjects, Table, tabulate
+from neurospike.metrics.kitti_pairs import Pairs, overlapping
 from neurospike.metrics.kitti_result import KittiAP
 from neurospike.metrics.kitti_rules import (
     DIFFICULTIES,
@@ -72,7 +73,7 @@ def kitti_ap(
 
     Cost
     ----
-    Some 1 s for 500 frames of 15 labels and 50 detections, and little memory.
+    Some 0.6 s for 500 frames of 15 labels and 60 detections; one thread.
 
     Source
     ------
@@ -97,29 +98,23 @@ def kitti_ap(
             "kitti_ap.detections: must be as many frames as labels, and at least one; got "
             f"{len(detections)} for {len(labels)}."
         )
-    known, found = (
-        tabulate("labels", labels, scored=False),
-        tabulate("detections", detections, scored=True),
-    )
-    pairs = _Pairs.of(known, found)
+    known = tabulate("labels", labels, scored=False)
+    found = tabulate("detections", detections, scored=True)
+    pairs = overlapping(known, found)
     directed = not (found.alpha[found.names != REGION] == UNKNOWN_ALPHA).any()
     objects: dict[tuple[str, str], int] = {}
     precision: dict[tuple[str, str, str], Floats] = {}
-    for name, least in wanted.items():
-        for level, difficulty in enumerate(DIFFICULTIES):
-            roles = (
-                label_roles(known, name.casefold(), level),
-                detection_roles(found, name.casefold(), level),
-            )
-            count = int((roles[0] == 0).sum())
-            objects[name, difficulty] = count
-            if not count:
-                continue
-            for measure in pairs.overlap:
-                hits, likeness = _curves(pairs, measure, roles, count, least)
-                precision[name, measure, difficulty] = hits
-                if measure == "2d" and directed:
-                    precision[name, "aos", difficulty] = likeness
+    for name, (level, difficulty) in product(wanted, enumerate(DIFFICULTIES)):
+        ours = label_roles(known, name.casefold(), level)
+        roles = ours, detection_roles(found, name.casefold(), level)
+        objects[name, difficulty] = int((ours == COUNTS).sum())
+        if not objects[name, difficulty]:
+            continue
+        for measure, all_pairs in pairs.items():
+            hits, likeness = _curves(all_pairs, known, found, roles=roles, least=wanted[name])
+            precision[name, measure, difficulty] = hits
+            if measure == "2d" and directed:
+                precision[name, "aos", difficulty] = likeness
     return KittiAP(tuple(wanted), wanted, objects, precision, len(labels))
 
 
@@ -144,75 +139,26 @@ def _least_overlaps(
     return {name: float(given[name]) for name in classes}
 
 
-@dataclass(frozen=True)
-class _Pairs:
-    """All overlaps of labels with detections of their frame, flat, frame after frame."""
-
-    labels: Table
-    detections: Table
-    starts: NDArray[np.int64]
-    overlap: dict[str, Floats]
-    in_region: dict[str, Floats]
-
-    @classmethod
-    def of(cls, labels: Table, detections: Table) -> _Pairs:
-        overlap: dict[str, list[Floats]] = {"2d": [], "bev": [], "3d": []}
-        in_region = np.zeros(len(detections.names))
-        regions = labels.names == REGION
-        for frame in range(len(labels.starts) - 1):
-            ours = slice(*labels.starts[frame : frame + 2])
-            theirs = slice(*detections.starts[frame : frame + 2])
-            pictures, found = labels.bbox[ours], detections.bbox[theirs]
-            a, b = labels.boxes[ours], detections.boxes[theirs]
-            overlap["2d"].append(_in_image(pictures, found).ravel())
-            overlap["bev"].append(select.iou(a, b, volume=False).ravel())
-            overlap["3d"].append(select.iou(a, b, volume=True).ravel())
-            shares = _in_image(pictures[regions[ours]], found, of_detection=True)
-            in_region[theirs] = shares.max(axis=0, initial=0.0)
-        sizes = np.diff(labels.starts) * np.diff(detections.starts)
-        nowhere = np.zeros_like(in_region)  # regions have no place in space
-        return cls(
-            labels,
-            detections,
-            np.cumsum([0, *sizes], dtype=np.int64),
-            {name: np.concatenate(parts) for name, parts in overlap.items()},
-            {"2d": in_region, "bev": nowhere, "3d": nowhere},
-        )
-
-
-def _in_image(labels: Floats, detections: Floats, *, of_detection: bool = False) -> Floats:
-    """(M, 4), (N, 4) -> (M, N) shares of the union, or of the detection's area."""
-    a, b = labels[:, None], detections[None]
-    edges = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
-    shared = np.where((edges > 0).all(-1), edges.prod(-1), 0.0)
-    whole = np.broadcast_to((b[..., 2:] - b[..., :2]).prod(-1), shared.shape)
-    if not of_detection:
-        whole = whole + (a[..., 2:] - a[..., :2]).prod(-1) - shared
-    shares: Floats = np.divide(shared, whole, out=np.zeros_like(shared), where=shared > 0)
-    return shares
-
-
 def _curves(
-    pairs: _Pairs, measure: str, roles: tuple[Roles, Roles], objects: int, least: float
+    pairs: Pairs, labels: Table, detections: Table, *, roles: tuple[Roles, Roles], least: float
 ) -> tuple[Floats, Floats]:
     """(41,) precision and likeness of directions at rising recall, each the best from there on."""
     from neurospike.kernels.boxes import assignment_numba as kernel
 
-    labels, detections = pairs.labels, pairs.detections
+    close = pairs.above(least)
     setting = (
-        labels.starts,
-        detections.starts,
-        pairs.starts,
-        pairs.overlap[measure],
+        np.searchsorted(close.label, np.arange(len(labels.names) + 1)),
+        close.row,
         *roles,
         detections.score,
-        least,
     )
+    objects = int((roles[0] == COUNTS).sum())
     thresholds = recall_thresholds(kernel.found_scores(*setting).tolist(), objects)
     hits, alarms, _, likeness = kernel.tally(
         *setting,
+        close.share,
         np.array(thresholds, np.float64),
-        pairs.in_region[measure],
+        pairs.in_region > least,
         labels.alpha,
         detections.alpha,
     ).T

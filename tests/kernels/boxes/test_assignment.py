@@ -9,6 +9,17 @@ from neurospike.kernels.boxes import assignment_reference as slow
 ROLES = np.array([slow.COUNTS, slow.COUNTS, slow.IGNORED, slow.OTHER], np.int8)
 
 
+def candidates(starts: list[np.ndarray], enough: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of labels and of detections that overlap enough, over frames end to end."""
+    found: list[tuple[int, int]] = []
+    for frame in range(len(starts[0]) - 1):
+        (a, b), (c, d), (e, f) = (start[frame : frame + 2] for start in starts)
+        here = np.argwhere(enough[e:f].reshape(b - a, d - c))
+        found += [(a + label, c + row) for label, row in here.tolist()]
+    pairs = np.array(found, np.int64)
+    return pairs[:, 0].copy(), pairs[:, 1].copy()
+
+
 @pytest.mark.parametrize("least", [0.0, 0.5])
 @pytest.mark.parametrize("seed", range(4))
 def test_frames_match_the_oracle(seed: int, least: float) -> None:
@@ -41,16 +52,25 @@ def test_frames_match_the_oracle(seed: int, least: float) -> None:
                 *setting, threshold=threshold, in_region=in_region[c:d].tolist(), turn=turn
             )
 
-    frames = (*starts, overlap, label_roles, roles, scores, least)
-    assert fast.found_scores(*frames).tolist() == expected_scores
-    ours = fast.tally(*frames, thresholds, in_region, label_angles, angles)
+    label, row = candidates(starts, overlap > least)
+    pairs = (np.searchsorted(label, np.arange(len(label_roles) + 1)), row, label_roles, roles)
+    assert fast.found_scores(*pairs, scores).tolist() == expected_scores
+    ours = fast.tally(
+        *pairs,
+        scores,
+        overlap[overlap > least],
+        thresholds,
+        in_region > least,
+        label_angles,
+        angles,
+    )
     np.testing.assert_array_equal(ours[:, :3], expected[:, :3])
     np.testing.assert_allclose(ours[:, 3], expected[:, 3], rtol=1e-12)
     assert expected[:, :3].min() > 0  # every case occurs
 
 
 def test_no_threshold_gives_no_rows() -> None:
-    starts, none, roles = np.zeros(2, np.int64), np.empty(0), np.empty(0, np.int8)
-    frames = (starts, starts, starts, none, roles, roles, none, 0.5)
-    assert fast.found_scores(*frames).shape == (0,)
-    assert fast.tally(*frames, none, none, none, none).shape == (0, 4)
+    none, roles = np.empty(0), np.empty(0, np.int8)
+    nobody = (np.zeros(1, np.int64), np.empty(0, np.int64), roles, roles, none)
+    assert fast.found_scores(*nobody).shape == (0,)
+    assert fast.tally(*nobody, none, none, none > 0, none, none).shape == (0, 4)
