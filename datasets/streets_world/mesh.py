@@ -29,6 +29,10 @@ class Mesh:
         corners = self.corners if yaw == 0.0 else turned(self.corners, yaw)
         return Mesh(corners + np.asarray(at, dtype=np.float64), self.material, self.label)
 
+    def scaled(self, factor: float) -> Mesh:
+        """Grown or shrunk about the origin."""
+        return Mesh(self.corners * factor, self.material, self.label)
+
     def extent(self) -> tuple[Floats, Floats]:
         """Lowest and highest coordinates, (3,) each."""
         flat = self.corners.reshape(-1, 3)

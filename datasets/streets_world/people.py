@@ -81,20 +81,21 @@ def _figure(
     hip, neck = 0.88 * k, 1.46 * k
     trousers, coat = _cloth(rng), _cloth(rng)
     wide = rng.uniform(0.9, 1.2)
-    parts: list[tuple[Floats, int]] = []
-    for side in (-1, 1):
-        y = side * 0.10 * k * wide
-        foot = np.array([side * np.sin(stride) * 0.8 * k, y, 0.05 * k])
-        knee = (np.array([0.0, y, hip]) + foot) / 2 + vec(0.05 * k, 0, 0.0)
-        parts.append((tube((0, y, hip), knee, (0.095 * k, 0.07 * k), 7), trousers))
-        parts.append((tube(knee, foot, (0.07 * k, 0.05 * k), 7), trousers))
-        sole = (foot[0] + 0.05, foot[1], 0.0)
-        parts.append((box((0.26 * k, 0.10 * k, 0.09 * k), sole), MATERIAL["rubber"]))
-        shoulder = np.array([lean, side * 0.21 * k * wide, neck - 0.08 * k])
-        hand = shoulder + k * np.array(
-            [-side * np.sin(swing) * 0.55, side * 0.06, -0.56 * np.cos(swing)]
-        )
-        parts.append((tube(shoulder, hand, (0.06 * k, 0.04 * k), 6), coat))
+    sides = np.array([-1.0, 1.0])
+    y = sides * 0.10 * k * wide
+    hips = np.stack([0 * y, y, 0 * y + hip], axis=1)
+    feet = np.stack([sides * np.sin(stride) * 0.8 * k, y, 0 * y + 0.05 * k], axis=1)
+    knees = (hips + feet) / 2 + vec(0.05 * k, 0, 0)
+    shoulders = np.stack([0 * y + lean, sides * 0.21 * k * wide, 0 * y + neck - 0.08 * k], axis=1)
+    reach = [-sides * np.sin(swing) * 0.55, sides * 0.06, 0 * y - 0.56 * np.cos(swing)]
+    hands = shoulders + k * np.stack(reach, axis=1)
+    starts, ends = np.concatenate([hips, knees, shoulders]), np.concatenate([knees, feet, hands])
+    wide_at = k * np.repeat([(0.095, 0.07), (0.07, 0.05), (0.06, 0.04)], 2, axis=0)
+    limbs = tubes(starts, ends, wide_at, 7, caps=False)
+    legs = 2 * len(limbs) // 3
+    soles = [box((0.26 * k, 0.10 * k, 0.09 * k), (x + 0.05, at, 0.0)) for x, at, _ in feet]
+    parts = [(limbs[:legs], trousers), (limbs[legs:], coat)]
+    parts.append((np.concatenate(soles), MATERIAL["rubber"]))
     torso = ball(
         (lean / 2, 0, (hip + neck) / 2), (0.15 * k * wide, 0.22 * k * wide, 0.36 * k), 10, 7
     )
@@ -122,16 +123,22 @@ def _rider(rng: Rng, label: int, *, saddle: float, reach: float) -> list[Mesh]:
             MATERIAL["skin"],
         ),
     ]
-    for side in (-1, 1):
-        turn = phase + (np.pi if side > 0 else 0)
-        pedal = np.array([0.18 + 0.16 * np.cos(turn), side * 0.12, 0.30 + 0.16 * np.sin(turn)])
-        thigh = hips + vec(0, side * 0.09, 0)
-        knee = (thigh + pedal) / 2 + vec(0.20 * k, 0, 0.12 * k)
-        parts.append((tube(thigh, knee, (0.09 * k, 0.065 * k), 7), trousers))
-        parts.append((tube(knee, pedal, (0.065 * k, 0.05 * k), 7), trousers))
-        shoulder = neck + vec(0, side * 0.19 * k, -0.05)
-        parts.append((tube(shoulder, (reach - 0.1, side * 0.24, saddle + 0.12),
-                           (0.055 * k, 0.04 * k), 6), coat))  # fmt: skip
+    sides = np.array([-1.0, 1.0])
+    turn = phase + np.array([0.0, np.pi])
+    pedals = np.stack(
+        [0.18 + 0.16 * np.cos(turn), 0.12 * sides, 0.30 + 0.16 * np.sin(turn)], axis=1
+    )
+    across = np.stack([0 * sides, sides, 0 * sides], axis=1)
+    thighs = hips + 0.09 * across
+    knees = (thighs + pedals) / 2 + vec(0.20 * k, 0, 0.12 * k)
+    shoulders = neck + 0.19 * k * across - vec(0, 0, 0.05)
+    hands = vec(reach - 0.1, 0, saddle + 0.12) + 0.24 * across
+    starts = np.concatenate([thighs, knees, shoulders])
+    ends = np.concatenate([knees, pedals, hands])
+    wide_at = k * np.repeat([(0.09, 0.065), (0.065, 0.05), (0.055, 0.04)], 2, axis=0)
+    limbs = tubes(starts, ends, wide_at, 7, caps=False)
+    legs = 2 * len(limbs) // 3
+    parts += [(limbs[:legs], trousers), (limbs[legs:], coat)]
     return [mesh(triangles, material, label) for triangles, material in parts]
 
 

@@ -5,12 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from neurospike.datasets.streets_world.materials import CLASS, MATERIAL
-from neurospike.datasets.streets_world.mesh import Floats, Mesh, leaves, mesh, tube, tubes, vec
+from neurospike.datasets.streets_world.mesh import (
+    Floats,
+    Mesh,
+    join,
+    leaves,
+    mesh,
+    tube,
+    tubes,
+    vec,
+)
 
 Rng = np.random.Generator
 
 
-def tree(rng: Rng) -> list[Mesh]:
+def tree(rng: Rng) -> Mesh:
     """A broad-leaved tree or a conifer around the origin: trunk, boughs, crown."""
     if rng.random() < 0.2:
         return _conifer(rng)
@@ -29,13 +38,15 @@ def tree(rng: Rng) -> list[Mesh]:
     own = np.repeat(clumps, each, axis=0)
     around = _in_ball(len(own), rng, shell=0.4) * spread * rng.uniform(0.42, 0.62)
     crown = leaves(own + around, float(rng.uniform(0.22, 0.34)), rng)
-    return [
-        mesh(np.concatenate([trunk, boughs]), MATERIAL["bark"], CLASS["trunk"]),
-        mesh(crown, MATERIAL["leaf"], CLASS["vegetation"]),
-    ]
+    return join(
+        [
+            mesh(np.concatenate([trunk, boughs]), MATERIAL["bark"], CLASS["trunk"]),
+            mesh(crown, MATERIAL["leaf"], CLASS["vegetation"]),
+        ]
+    )
 
 
-def _conifer(rng: Rng) -> list[Mesh]:
+def _conifer(rng: Rng) -> Mesh:
     tall, thick = float(rng.uniform(5, 13)), float(rng.uniform(0.1, 0.2))
     bare = float(rng.uniform(0.2, 1.2))
     trunk = tube((0, 0, -0.1), (0, 0, tall * 0.8), (thick, 0.04), 7, caps=False)
@@ -46,10 +57,12 @@ def _conifer(rng: Rng) -> list[Mesh]:
     )
     angle = rng.uniform(0, 2 * np.pi, count)
     at = np.stack([radius * np.cos(angle), radius * np.sin(angle), height], axis=1)
-    return [
-        mesh(trunk, MATERIAL["bark"], CLASS["trunk"]),
-        mesh(leaves(at, 0.26, rng), MATERIAL["leaf"], CLASS["vegetation"]),
-    ]
+    return join(
+        [
+            mesh(trunk, MATERIAL["bark"], CLASS["trunk"]),
+            mesh(leaves(at, 0.26, rng), MATERIAL["leaf"], CLASS["vegetation"]),
+        ]
+    )
 
 
 def bush(rng: Rng) -> Mesh:
@@ -86,3 +99,22 @@ def _in_ball(count: int, rng: Rng, shell: float = 0.0) -> Floats:
     radius = np.cbrt(rng.uniform(shell**3, 1.0, size=(count, 1)))
     out: Floats = direction * radius
     return out
+
+
+class Nursery:
+    """Trees and bushes of one street: a dozen of each, in every size and turn."""
+
+    def __init__(self, rng: Rng) -> None:
+        self._rng = rng
+        self._trees = [tree(rng) for _ in range(14)]
+        self._bushes = [bush(rng) for _ in range(10)]
+
+    def tree(self) -> Mesh:
+        return self._one_of(self._trees)
+
+    def bush(self) -> Mesh:
+        return self._one_of(self._bushes)
+
+    def _one_of(self, plants: list[Mesh]) -> Mesh:
+        plant = plants[int(self._rng.integers(len(plants)))]
+        return plant.scaled(float(self._rng.uniform(0.8, 1.2)))

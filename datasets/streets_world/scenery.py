@@ -54,12 +54,13 @@ class Site:
 def scenery(road: Road, rng: Rng) -> tuple[Mesh, tuple[Site, Site]]:
     """Ground, houses, plants and furniture, and both sides with what room they have left."""
     sites = Site(road, 1), Site(road, -1)
+    nursery = plants.Nursery(rng)
     for site in sites:
         _houses(site, rng)
-        _gardens(site, rng)
-        _kerbside(site, rng)
-        _green(site, rng)
-        _background(site, rng)
+        _gardens(site, rng, nursery)
+        _kerbside(site, rng, nursery)
+        _green(site, rng, nursery)
+        _background(site, rng, nursery)
     placed = [part for site in sites for part in site.placed]
     return join([road.mesh(), *placed]), sites
 
@@ -84,7 +85,7 @@ def _houses(site: Site, rng: Rng) -> None:
         at += width + float(rng.exponential(gap)) * (rng.random() < 0.7)
 
 
-def _gardens(site: Site, rng: Rng) -> None:
+def _gardens(site: Site, rng: Rng, nursery: plants.Nursery) -> None:
     """Fences, walls and hedges along the sidewalk; bushes and trees behind them."""
     side = site.side
     if side.style == "town":
@@ -110,12 +111,12 @@ def _gardens(site: Site, rng: Rng) -> None:
         if site.plot_at(along, 0.5):
             continue
         if rng.random() < 0.45:
-            _plant_tree(site, rng, along, outwards)
+            _plant_tree(site, rng, nursery, along, outwards)
         elif site.claim(along, outwards, 2.0, 2.0):
-            site.put(plants.bush(rng), along, outwards, turn=float(rng.uniform(0, 6.28)))
+            site.put(nursery.bush(), along, outwards, turn=float(rng.uniform(0, 6.28)))
 
 
-def _kerbside(site: Site, rng: Rng) -> None:
+def _kerbside(site: Site, rng: Rng, nursery: plants.Nursery) -> None:
     """Lamps, signs, bollards and street trees near the kerb, and odd things on open ground."""
     side = site.side
     edge = side.kerb + 0.45
@@ -140,7 +141,7 @@ def _kerbside(site: Site, rng: Rng) -> None:
     if side.verge > 0 and rng.random() < 0.8:
         at = site.span[0]
         while at < site.span[1]:
-            _plant_tree(site, rng, at, side.kerb + side.verge / 2)
+            _plant_tree(site, rng, nursery, at, side.kerb + side.verge / 2)
             at += float(rng.uniform(7, 14))
     for _ in range(int(0.05 * (site.span[1] - site.span[0]))):
         along = float(rng.uniform(*site.span))
@@ -151,31 +152,31 @@ def _kerbside(site: Site, rng: Rng) -> None:
             site.put(make(rng), along, outwards, turn=float(rng.normal(0, 0.15)))
 
 
-def _green(site: Site, rng: Rng) -> None:
+def _green(site: Site, rng: Rng, nursery: plants.Nursery) -> None:
     if site.side.style != "green":
         return
     for _ in range(int(0.35 * (site.span[1] - site.span[0]))):
         along = float(rng.uniform(*site.span))
         outwards = site.side.walk_to + 1.5 + float(rng.exponential(5.0))
         if rng.random() < 0.45:
-            _plant_tree(site, rng, along, outwards)
+            _plant_tree(site, rng, nursery, along, outwards)
         elif site.claim(along, outwards, 1.6, 1.6):
-            site.put(plants.bush(rng), along, outwards, turn=float(rng.uniform(0, 6.28)))
+            site.put(nursery.bush(), along, outwards, turn=float(rng.uniform(0, 6.28)))
 
 
-def _background(site: Site, rng: Rng) -> None:
+def _background(site: Site, rng: Rng, nursery: plants.Nursery) -> None:
     """What is seen through the gaps."""
     for _ in range(int(0.24 * (site.span[1] - site.span[0]))):
         along, outwards = float(rng.uniform(*site.span)), float(rng.uniform(16, 50))
         if rng.random() < 0.5:
-            _plant_tree(site, rng, along, outwards)
+            _plant_tree(site, rng, nursery, along, outwards)
         elif outwards > 22 and site.claim(along, outwards + 5, 16, 10):
             part = buildings.building(rng, 16.0, 10.0, int(rng.integers(2, 6)))
             site.put(part, along, outwards, turn=float(rng.normal(0, 0.1)))
 
 
-def _plant_tree(site: Site, rng: Rng, along: float, outwards: float) -> None:
+def _plant_tree(
+    site: Site, rng: Rng, nursery: plants.Nursery, along: float, outwards: float
+) -> None:
     if site.claim(along, outwards, 1.2, 0.8):
-        turn = float(rng.uniform(0, 2 * np.pi))
-        for part in plants.tree(rng):
-            site.put(part, along, outwards, turn)
+        site.put(nursery.tree(), along, outwards, float(rng.uniform(0, 2 * np.pi)))

@@ -30,6 +30,10 @@ _MAKERS: dict[str, tuple[Maker, str | None]] = {
     "motorcycle": (people.motorcycle, None),
 }
 
+KINDS = tuple(_MAKERS)
+# How many of a kind differ within a street: making meshes takes longer than casting rays at them.
+_VERSIONS = {"car": 24, "van": 5, "pedestrian": 12, "cyclist": 6}
+
 
 @dataclass(frozen=True)
 class Actor:
@@ -37,8 +41,8 @@ class Actor:
 
     Attributes
     ----------
-    kind, key
-        What it is, and a number that says which of its kind: equal numbers, equal meshes.
+    kind, version
+        What it is, and which of its kind: in a street, equal versions have equal meshes.
     course, along, across, turn, speed
         Where it is at time 0, how it looks against the course, and its speed along it in m/s.
     lift
@@ -46,7 +50,7 @@ class Actor:
     """
 
     kind: str
-    key: int
+    version: int
     course: Course
     along: float
     across: float
@@ -59,9 +63,10 @@ class Actor:
         """Its class in KITTI's labels, None without one."""
         return _MAKERS[self.kind][1]
 
-    def model(self) -> tuple[Mesh, Size]:
-        """Its mesh, looking along +x with the middle of its box over the origin, and that box."""
-        return _MAKERS[self.kind][0](np.random.default_rng([self.key, 0xAC70]))
+
+def model(kind: str, key: Sequence[int]) -> tuple[Mesh, Size]:
+    """A mesh by numbers, looking along +x, the middle of its box over the origin; and its box."""
+    return _MAKERS[kind][0](np.random.default_rng(key))
 
 
 def actor(
@@ -76,8 +81,10 @@ def actor(
     lift: float = 0.0,
 ) -> Actor:
     """An actor whose mesh is made when it is first met."""
-    key = int(rng.integers(1 << 62))
-    return Actor(kind, key, course, float(along), float(across), float(turn), float(speed), lift)
+    version = int(rng.integers(_VERSIONS.get(kind, 3)))
+    return Actor(
+        kind, version, course, float(along), float(across), float(turn), float(speed), lift
+    )
 
 
 def places(actors: Sequence[Actor], time: float, road: Road) -> Floats:

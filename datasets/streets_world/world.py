@@ -24,11 +24,11 @@ from neurospike.datasets.streets_world.scanner import (
     returned,
 )
 from neurospike.datasets.streets_world.scenery import scenery
-from neurospike.datasets.streets_world.traffic import places, traffic
+from neurospike.datasets.streets_world.traffic import KINDS, model, places, traffic
 
 _START_M = 50.0
 _AHEAD_M = 70.0
-_STREAM_LAYOUT, _STREAM_SCAN = 0, 1
+_STREAM_LAYOUT, _STREAM_SCAN, _STREAM_MODEL = 0, 1, 2
 _MIRRORS_M = 0.12
 _LARGEST_M = 8.0  # half the diagonal of the longest lorry
 
@@ -118,7 +118,7 @@ class World:
         if extra:
             self.static = join([self.static, *extra])
         self._caster = Caster(self.static.corners)
-        self._models: dict[int, Model] = {}
+        self._models: dict[tuple[str, int], Model] = {}
 
     def scan(self, number: int, field_deg: float = 360.0) -> Scan:
         """The scan of a number, over all of the turn or the part straight ahead."""
@@ -185,24 +185,27 @@ class World:
         where = places(self.actors, time, self.road)
         near = np.flatnonzero(_in_reach(where, pose, part)).tolist()
         models = [self._model(index) for index in near]
-        boxes = _boxes_in(pose, where[near], np.array([model.size for model in models]))
+        boxes = _boxes_in(pose, where[near], np.array([found.size for found in models]))
         met = []
-        for index, model, box in zip(near, models, boxes, strict=True):
+        for index, found, box in zip(near, models, boxes, strict=True):
             window = _window(box, part)
             if window is not None:
-                alone = _cast_at(model, where[index], window, origins, directions, hits, index + 1)
+                alone = _cast_at(found, where[index], window, origins, directions, hits, index + 1)
                 met.append((index, box, alone))
         return met
 
     def _model(self, index: int) -> Model:
-        if index not in self._models:
-            mesh, size = self.actors[index].model()
-            self._models[index] = Model(mesh, size, Caster(mesh.corners))
-        return self._models[index]
+        actor = self.actors[index]
+        which = (actor.kind, actor.version)
+        if which not in self._models:
+            number = (KINDS.index(actor.kind), actor.version)
+            mesh, size = model(actor.kind, (*self.key, _STREAM_MODEL, *number))
+            self._models[which] = Model(mesh, size, Caster(mesh.corners))
+        return self._models[which]
 
 
 def _cast_at(
-    model: Model,
+    found: Model,
     place: Floats,
     window: tuple[NDArray[np.int64], NDArray[np.int64]],
     origins: Singles,
@@ -217,13 +220,13 @@ def _cast_at(
     near = turned(origins[columns] - place[:3], -place[3]).astype(np.float32)
     look = turned(directions[block], -place[3]).astype(np.float32)
     start = np.broadcast_to(near, look.shape).reshape(-1, 3)
-    distance, triangle, cosine = model.caster.cast(start, look.reshape(-1, 3))
+    distance, triangle, cosine = found.caster.cast(start, look.reshape(-1, 3))
     taken = np.flatnonzero(distance < hits.distance[block].ravel())
     r, c = rows[taken // shape[1]], columns[taken % shape[1]]
     hits.distance[r, c] = distance[taken]
     hits.cosine[r, c] = cosine[taken]
-    hits.material[r, c] = model.mesh.material[triangle[taken]]
-    hits.label[r, c] = model.mesh.label[triangle[taken]]
+    hits.material[r, c] = found.mesh.material[triangle[taken]]
+    hits.label[r, c] = found.mesh.label[triangle[taken]]
     hits.instance[r, c] = instance
     return int(np.isfinite(distance).sum())
 
