@@ -11,10 +11,12 @@ import typer
 
 from neurospike.cli.common import need, print_json, say
 from neurospike.cli.scans import (
+    Found,
     OpenDetector,
     find_scans,
     finite,
     open_detector,
+    plain,
     read_calibration,
 )
 from neurospike.errors import ArgumentError
@@ -127,8 +129,8 @@ def _check(
 
 def _run(
     path: Path, opened: OpenDetector, calibration: Calibration | None, *, columns: int
-) -> tuple[dict[str, Any], Any]:
-    """A row of the summary, and what was found: boxes (M, 7), names, scores."""
+) -> tuple[dict[str, Any], Found]:
+    """A row of the summary, and what was found."""
     from neurospike.datasets import read_velodyne
 
     scan = read_velodyne(path, columns=columns)[:, :4]
@@ -137,54 +139,56 @@ def _run(
         raise ArgumentError(f"{path}: none of the {len(scan)} points is finite; record it again.")
     seen = kept if calibration is None else kept[calibration.in_image(kept)]
     result = opened.session(seen)
-    found = result.output
-    names = [opened.classes[label] for label in found.labels.tolist()]
-    boxes = found.boxes.double().numpy(), names, found.scores.double().numpy()
+    found = plain(result.output, opened.classes)
     row = {
         "scan": str(path),
         "points": len(scan),
         "rejected": len(scan) - len(kept),
         "outside_image": len(kept) - len(seen),
         "voxels": result.voxels,
-        "found": {name: names.count(name) for name in opened.classes},
+        "found": {name: found.names.count(name) for name in opened.classes},
         "latency_ms": result.latency.total_ms,
     }
-    return row, boxes
+    return row, found
 
 
 def _write(
-    place: Path, row: dict[str, Any], found: Any, opened: OpenDetector, checkpoint: Path
+    place: Path, row: dict[str, Any], found: Found, opened: OpenDetector, checkpoint: Path
 ) -> None:
     from neurospike.runtime import write_boxes
 
-    boxes, names, scores = found
     facts = {key: row[key] for key in ("points", "rejected", "outside_image", "voxels")}
     write_boxes(
-        place, boxes, names, scores, classes=opened.classes, scan=Path(row["scan"]).name,
+        place,
+        found.boxes,
+        found.names,
+        found.scores,
+        classes=opened.classes,
+        scan=Path(row["scan"]).name,
         meta={"checkpoint": str(checkpoint), **facts},
-    )  # fmt: skip
+    )
 
 
-def _write_kitti(place: Path, found: Any, calibration: Calibration) -> None:
+def _write_kitti(place: Path, found: Found, calibration: Calibration) -> None:
     """The benchmark scores what its image shows: boxes outside it are left out."""
     from neurospike.datasets.kitti_labels import write_objects
 
-    boxes, names, scores = found
-    objects = calibration.objects_of(boxes, names, scores)
+    objects = calibration.objects_of(found.boxes, found.names, found.scores)
     shown = np.asarray((objects.bbox[:, 2:] > objects.bbox[:, :2]).all(axis=1))
     write_objects(place, objects.chosen(shown))
 
 
-def _draw(path: Path, found: Any, *, picture: Path | None, html: Path | None, columns: int) -> None:
+def _draw(
+    path: Path, found: Found, *, picture: Path | None, html: Path | None, columns: int
+) -> None:
     if picture is None and html is None:
         return
     from neurospike import viz
     from neurospike.datasets import read_velodyne
 
-    boxes, names, scores = found
     shown = viz.scan_scene(
         read_velodyne(path, columns=columns)[:, :4],
-        detected=viz.scene_boxes(boxes, names, scores),
+        detected=viz.scene_boxes(found.boxes, found.names, found.scores),
         title=path.name,
     )
     if picture is not None:
@@ -193,9 +197,11 @@ def _draw(path: Path, found: Any, *, picture: Path | None, html: Path | None, co
         rows = [
             {"class": name, "score": float(score), "x (m)": box[0], "y (m)": box[1],
              "distance (m)": float(np.hypot(box[0], box[1]))}
-            for box, name, score in zip(boxes.tolist(), names, scores, strict=True)
+            for box, name, score in zip(
+                found.boxes.tolist(), found.names, found.scores, strict=True
+            )
         ]  # fmt: skip
-        viz.scene_page(f"Objects in {path.name}", [shown], html, rows=rows)
+        viz.scene_page(f"Objects in {path.name}", [shown], html, tables={"Boxes": rows})
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -169,6 +169,7 @@ def _on_chips(
     from neurospike.train.chip_energy import energy_on_chips
     from neurospike.train.chip_energy_page import page_of
     from neurospike.train.chip_samples import Options
+    from neurospike.train.scenes import run_scenes
     from neurospike.viz import chip_page
 
     with progress() as tick:
@@ -179,7 +180,8 @@ def _on_chips(
     if out is not None:
         write_atomically(out, json.dumps(document, indent=2))
     if html is not None:
-        chip_page(page_of(found, checkpoint), html)
+        scenes = run_scenes(checkpoint, root=arguments["root"], dataset=arguments["dataset"])
+        chip_page({**page_of(found, checkpoint), "scenes": scenes}, html)
     if as_json:
         print_json(document)
     else:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from neurospike.cli.common import need, print_json, say
+from neurospike.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from neurospike.train.evaluation import EvaluateResult
 
 
 def evaluate(
@@ -23,6 +27,9 @@ def evaluate(
         bool, typer.Option(help="Also send integer spikes one event at a time, a second pass.")
     ] = True,
     out: Annotated[Path | None, typer.Option(help="Also write the result to this .json.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Of scans: also a page to turn some around on.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Measure a checkpoint; of integer spikes also as binary events.
@@ -32,13 +39,17 @@ def evaluate(
 
     Example: neurospike evaluate runs/solids-0/best.safetensors
     """
-    need("train", "lightning")
+    need("train", "lightning", *(() if html is None else ("plotly",)))
     from neurospike.files import write_atomically
     from neurospike.train import evaluate as measure
     from neurospike.train.evaluation import Mode
 
+    if html is not None:
+        _check_page(checkpoint)
     modes: tuple[Mode, ...] = ("integer", "unary") if unary else ("integer",)
     result = measure(checkpoint, root=root, dataset=dataset, split=split, modes=modes)
+    if html is not None:
+        _write_page(html, result, root=root, dataset=dataset)
     if out is not None:
         write_atomically(out, json.dumps(asdict(result), indent=2))
     if as_json:
@@ -62,3 +73,29 @@ def evaluate(
             say(f"  {name:<33}{100 * value:.2f} %")
     if result.late_share:
         say(f"  {100 * result.late_share:.2f} % of the events came after the last step")
+
+
+def _check_page(checkpoint: Path) -> None:
+    from neurospike.models import read_info
+
+    recipe = read_info(checkpoint).extra.get("recipe")
+    if isinstance(recipe, dict) and recipe.get("scan") is None:
+        raise ArgumentError("--html: shows scans; this run is on other data, leave it out.")
+
+
+def _write_page(
+    html: Path, result: EvaluateResult, *, root: Path | None, dataset: str | None
+) -> None:
+    from neurospike.train.scenes import run_scenes
+    from neurospike.viz import scene_page
+
+    scenes = run_scenes(result.checkpoint, root=root, dataset=dataset, split=result.split)
+    facts = {
+        "checkpoint": result.checkpoint,
+        "split": result.split,
+        "scans": result.samples,
+        result.score: f"{100 * result.accuracy:.2f} %",
+    }
+    rows = [{"measure": key, "%": round(100 * v, 2)} for key, v in result.metrics.items()]
+    title = f"What {Path(result.checkpoint).parent.name} finds"
+    scene_page(title, scenes, html, facts_shown=facts, tables={"Measures": rows})

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from neurospike.runtime import ScanSession
     from neurospike.viz import SceneBoxes
 
+LONGEST_M = 50.0
+"""No object is longer: what an untrained network says beyond it is left out."""
+
 
 @dataclass(frozen=True)
 class OpenDetector:
@@ -142,6 +145,26 @@ def read_calibration(path: Path | None) -> Calibration | None:
     from neurospike.datasets.calibration import Calibration
 
     return Calibration.read(path)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Boxes of one scan: (M, 7), names (M,), scores (M,)."""
+
+    boxes: NDArray[np.float64]
+    names: tuple[str, ...]
+    scores: NDArray[np.float64]
+
+
+def plain(detections: Any, classes: Sequence[str]) -> Found:
+    """A network's boxes as arrays, without those that are no boxes: not finite, or endless."""
+    boxes = detections.boxes.double().numpy()
+    sane = np.isfinite(boxes).all(axis=1) & (boxes[:, 3:6] < LONGEST_M).all(axis=1)
+    return Found(
+        boxes[sane],
+        tuple(classes[label] for label in detections.labels.numpy()[sane]),
+        detections.scores.double().numpy()[sane],
+    )
 
 
 def finite(points: NDArray[Any]) -> NDArray[Any]:

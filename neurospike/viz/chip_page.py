@@ -15,6 +15,7 @@ from neurospike.viz import _chip_maps as maps
 from neurospike.viz._chip_body import Body
 from neurospike.viz._tables import Rows, facts, table
 from neurospike.viz._units import amount, fitting
+from neurospike.viz.scene_page import add_scene
 
 Part = Mapping[str, Any]
 
@@ -54,6 +55,7 @@ def chip_html(page: Part) -> str:
         "delays", rows for tables. Optional.
         "spikes": strips of events, (name, label, block_neurons, block_steps, counts
         [step][block]). Optional.
+        "scenes": ``viz.Scene``s with what the network found in them. Optional.
         "accuracy" and "opponents": rows for tables; what is low, nominal, high and evidence in
         them is in pJ, and an opponent's "energy" is drawn. "opponent_notes": lines. Optional.
 
@@ -189,6 +191,11 @@ def _spikes(body: Body, tab: str, page: Part) -> None:
         body.add(tab, content, heading="Events of the first sample")
 
 
+def _scenes(body: Body, tab: str, page: Part) -> None:
+    for shown in page.get("scenes", ()):
+        add_scene(body, tab, shown)
+
+
 def _latency(body: Body, tab: str, page: Part) -> None:
     for chip in _fitting(page):
         if chip.get("time"):
@@ -235,6 +242,7 @@ _SECTIONS = {
     "Addressing": _addressing,
     "Cores": _cores,
     "Spikes": _spikes,
+    "Scenes": _scenes,
     "Latency": _latency,
     "Accuracy": _accuracy,
     "Opponents": _opponents,

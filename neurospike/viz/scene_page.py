@@ -46,14 +46,16 @@ def scene_page(
     out: str | os.PathLike[str],
     *,
     facts_shown: Mapping[str, Any] | None = None,
-    rows: Rows = (),
+    tables: Mapping[str, Rows] | None = None,
 ) -> Path:
     """Write one HTML page with a scene to a figure; it asks no other host for anything.
 
     Parameters
     ----------
-    facts_shown, rows
-        A list of facts and a table above the scenes, for instance the detections.
+    facts_shown
+        A list of facts above the scenes.
+    tables
+        Headings and rows, shown on a tab of their own: measures, or what was found.
     out
         The .html file.
 
@@ -74,11 +76,11 @@ def scene_page(
         raise ArgumentError("scene_page.scenes: must hold one scene or more; got none.")
     body = Body()
     if facts_shown:
-        body.add("Scan", facts(facts_shown), heading="What ran")
+        body.add("Scenes", facts(facts_shown), heading="What ran")
     for shown in scenes:
-        add_scene(body, "Scan", shown)
-    if rows:
-        body.add("Scan", table(rows), heading="Boxes")
+        add_scene(body, "Scenes", shown)
+    for heading, rows in (tables or {}).items():
+        body.add("Numbers", table(rows), heading=heading)
     write_atomically(Path(out), body.document(title))
     return Path(out)
 

@@ -20,6 +20,7 @@ from neurospike.viz.scene_style import DIM, NIGHT, PAPER, box_colour, point_colo
 
 _NEAR_M = 0.5
 _NAMES_WITHIN_M = 90.0
+_NAMES = 10  # of more boxes only scores are written: colours tell the classes
 _RINGS_M = (10.0, 20.0, 30.0, 40.0, 60.0, 80.0)
 
 
@@ -164,12 +165,16 @@ def _write_names(
     taken: list[tuple[float, float, float, float]],
 ) -> None:
     """Names above boxes, near ones first; one that would cover another is left out."""
+    if boxes.scores is None and len(boxes) > _NAMES:
+        return
     seen = eye.see(box_corners(boxes.boxes))
     for row in np.argsort(seen[..., 2].mean(axis=1), kind="stable"):
         if not _NEAR_M < seen[row, :, 2].min() < _NAMES_WITHIN_M:
             continue
         name = boxes.names[row]
-        text = name if boxes.scores is None else f"{name} {boxes.scores[row]:.2f}"
+        text = name if len(boxes) <= _NAMES else ""
+        if boxes.scores is not None:
+            text = f"{text} {boxes.scores[row]:.2f}".strip()
         x, y = float(seen[row, :, 0].mean()), float(seen[row, :, 1].max()) + 0.012
         half = 0.0065 * len(text)
         area = (x - half, y, x + half, y + 0.032)

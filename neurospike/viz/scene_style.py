@@ -49,7 +49,7 @@ CLASS_COLOURS = {
     "trunk": (162, 102, 56),
     "terrain": (138, 198, 94),
     "pole": (255, 240, 150),
-    "traffic-sign": (255, 45, 45),
+    "traffic-sign": (255, 160, 150),
 }
 UNKNOWN = (0.30, 0.33, 0.38)
 

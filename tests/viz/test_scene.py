@@ -177,7 +177,7 @@ def test_classes_of_points_are_traces_of_their_own() -> None:
 def test_a_page_holds_its_scenes_and_escapes_their_titles(tmp_path: Path) -> None:
     shown = viz.scan_scene(CLOUD, detected=DETECTED, title="</script><b>scan")
     path = viz.scene_page(
-        "A <page>", [shown, SCENES["empty"]], tmp_path / "p.html", rows=[{"a": 1}]
+        "A <page>", [shown, SCENES["empty"]], tmp_path / "p.html", tables={"t": [{"a": 1}]}
     )
     text = path.read_text(encoding="utf-8")
     assert "<title>A &lt;page&gt;</title>" in text
