@@ -42,26 +42,24 @@ def overlapping(labels: Table, detections: Table) -> dict[str, Pairs]:
     for frame in range(len(labels.starts) - 1):
         ours = slice(*labels.starts[frame : frame + 2])
         theirs = slice(*detections.starts[frame : frame + 2])
-        pictures, found = labels.bbox[ours], detections.bbox[theirs]
+        ours_2d, theirs_2d = labels.bbox[ours], detections.bbox[theirs]
         a, b = labels.boxes[ours], detections.boxes[theirs]
         tables = {
-            "2d": _in_image(pictures, found),
+            "2d": _in_image(ours_2d, theirs_2d),
             "bev": select.iou(a, b, volume=False),
             "3d": select.iou(a, b, volume=True),
         }
         for measure, table in tables.items():
             label, row = table.nonzero()
             parts[measure].append((label + ours.start, row + theirs.start, table[label, row]))
-        shares = _in_image(pictures[regions[ours]], found, of_detection=True)
+        shares = _in_image(ours_2d[regions[ours]], theirs_2d, of_detection=True)
         in_region[theirs] = shares.max(axis=0, initial=0.0)
     nowhere = np.zeros_like(in_region)  # regions have no place in space
-    return {
-        measure: Pairs(
-            *(np.concatenate(column) for column in zip(*part, strict=True)),
-            in_region=in_region if measure == "2d" else nowhere,
-        )
-        for measure, part in parts.items()
-    }
+    pairs = {}
+    for measure, part in parts.items():
+        label, row, share = (np.concatenate(column) for column in zip(*part, strict=True))
+        pairs[measure] = Pairs(label, row, share, in_region if measure == "2d" else nowhere)
+    return pairs
 
 
 def _in_image(labels: Floats, detections: Floats, *, of_detection: bool = False) -> Floats:
