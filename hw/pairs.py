@@ -140,6 +140,8 @@ def _arithmetic(wiring: Wiring, sites: Ints, source: Edges, target: Edges) -> Pa
         return _pairs(np.full(n, count), tap, at, count, targets)
     window = _centred(wiring) if isinstance(wiring, Submanifold) else wiring
     plain, reach = _reach(window)
+    # A window over a whole column ends in one plane, which need not be an axis of the target.
+    target = (*target, *(1,) * (len(source) - len(target)))
     if not len(plain.kernel) == len(source) == len(target):
         raise _misfit(wiring, source, target)
     # A window is a product of its axes: (N, taps so far) of targets, axis by axis.

@@ -79,7 +79,7 @@ def readout(call: Call) -> Operations:
     return Operations(updates=membranes(call.input), note="membrane")
 
 
-@counts(spiking.ToDense)
+@counts(spiking.ToDense, spiking.ToBEV)
 def to_dense(_call: Call) -> Operations:
     """Writes what is there; zeros stay zeros."""
     return Operations(emits="same")

@@ -6,12 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from torch import Tensor, nn
+from torch import nn
 
 from neurospike.errors import ArgumentError
 from neurospike.hw.emulation import emulate
 from neurospike.hw.network import Network
 from neurospike.hw.neuron_models import fires
+from neurospike.hw.origins import tensors_in
 from neurospike.hw.quantising import integer_twin, quantise
 from neurospike.hw.quantising.widths import Bits, widths_of
 from neurospike.hw.recording import Array, evaluated_copy, record, single_samples
@@ -117,7 +118,7 @@ def _compare_integers(
 
 def _output_row(emulated: Array, output: Any) -> Row:
     """What the host reads; a mean may end in another last bit. Grids are left out."""
-    values: Tensor = output.features if isinstance(output, VoxelTensor) else output
+    values = next(tensors_in(output))
     expected = values.numpy().reshape(-1)
     if values.ndim > 3 or expected.size != emulated.size:
         return Row("(output)", 0, 0)

@@ -222,8 +222,8 @@ class LayerCall(ElementCall):
             full, late = self._channels(part, sent, weight, delay, groups)
             synapses.append(
                 Synapses(
-                    name or self.path, sent.population, sent.wired(wiring), full * sent.factor,
-                    groups, late, "conv", part.once,
+                    name or self.path, sent.population, sent.wired(wiring),
+                    sent.weighed(full * sent.factor), groups, late, "conv", part.once,
                 )
             )  # fmt: skip
             extra = sent.extra

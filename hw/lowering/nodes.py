@@ -13,8 +13,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from neurospike.hw.lowering.registry import unlowered
 from neurospike.hw.network import Kind, Space
-from neurospike.hw.wiring import Edges, Pooled, Wiring
+from neurospike.hw.wiring import Edges, Pooled, Window, Wiring
 
 Reduction = Literal["mean", "sum"]
 Floats = NDArray[np.float64]
@@ -120,6 +121,42 @@ class Sent(Node):
     def wired(self, then: Wiring) -> Wiring:
         """A wiring from here, as one from the population."""
         return then if self.window is None else Pooled(self.window, then)
+
+    def weighed(self, weight: Floats) -> Floats:
+        """Weights (channels, taps, out) of a wiring from here, as those of the population's."""
+        return weight
+
+
+@dataclass(eq=False)
+class Columns(Sent):
+    """A population on a grid (X, Y, Z), seen from above: channel z * C + c of a site (x, y).
+
+    Attributes
+    ----------
+    planes
+        Edge Z of the population's grid.
+    where
+        The layer that made it, for errors.
+    """
+
+    planes: int = 1
+    where: str = ""
+
+    def wired(self, then: Wiring) -> Wiring:
+        """A window gets an axis, of as many taps as there are planes."""
+        if not isinstance(then, Window):
+            raise unlowered(
+                self.where, "turns height into channels, which only a convolution can read"
+            )
+        return Window(
+            (*then.kernel, self.planes), (*then.stride, 1), (*then.padding, 0), (*then.dilation, 1)
+        )
+
+    def weighed(self, weight: Floats) -> Floats:
+        """(Z * C, taps, out) -> (C, taps * Z, out)."""
+        _, taps, outputs = weight.shape
+        by_plane = weight.reshape(self.planes, -1, taps, outputs).transpose(1, 2, 0, 3)
+        return np.ascontiguousarray(by_plane).reshape(-1, taps * self.planes, outputs)
 
 
 @dataclass(eq=False)

@@ -10,7 +10,7 @@ import numpy as np
 from neurospike.hw.lowering.element_call import floats
 from neurospike.hw.lowering.functions import reduce
 from neurospike.hw.lowering.layer_call import LayerCall
-from neurospike.hw.lowering.nodes import Labels, Sent
+from neurospike.hw.lowering.nodes import Columns, Labels, Sent
 from neurospike.hw.lowering.reading import block
 from neurospike.hw.lowering.registry import lowers
 from neurospike.hw.network import Space
@@ -20,6 +20,7 @@ from neurospike.nn import (
     SparseGlobalPool,
     SparseInverseConv3d,
     SubmanifoldConv3d,
+    ToBEV,
     ToDense,
 )
 
@@ -78,13 +79,7 @@ def global_pool(call: LayerCall) -> Labels:
 @lowers(ToDense)
 def to_dense(call: LayerCall) -> Labels:
     """What voxels send, on the whole grid: an address, and no work."""
-    labels = call.labels()
-    node = call.builder.node_of(labels, call.where)
-    number, once = block(node, labels, call.where)
-    if once or (number[0] != np.arange(node.per_step)).any():
-        raise call.refuse("takes voxels that were repeated in time or moved")
-    call.builder.level_of(call.input.active, call.where)
-    sent = call.builder.sent(node, f"{call.path}.membrane", call.where)
+    sent = _sent_in_place(call)
     shape = call.input.active.spatial_shape
     grid = call.builder.like(
         sent,
@@ -96,3 +91,33 @@ def to_dense(call: LayerCall) -> Labels:
         most=sent.most,
     )
     return np.moveaxis(grid.labels(), 2, 1)
+
+
+@lowers(ToBEV)
+def to_bev(call: LayerCall) -> Labels:
+    """What voxels send, on the grid seen from above: an address, and no work."""
+    sent = _sent_in_place(call)
+    x, y, z = call.input.active.spatial_shape
+    seen = call.builder.like(
+        sent,
+        Columns,
+        sites=x * y,
+        space=Space(sent.channels * z, (x, y)),
+        population=sent.population,
+        factor=sent.factor,
+        most=sent.most,
+        planes=z,
+        where=call.where,
+    )
+    return np.moveaxis(seen.labels(), 2, 1)
+
+
+def _sent_in_place(call: LayerCall) -> Sent:
+    """What a population of voxels sends, where the layer reads it whole and in order."""
+    labels = call.labels()
+    node = call.builder.node_of(labels, call.where)
+    number, once = block(node, labels, call.where)
+    if once or (number[0] != np.arange(node.per_step)).any():
+        raise call.refuse("takes voxels that were repeated in time or moved")
+    call.builder.level_of(call.input.active, call.where)
+    return call.builder.sent(node, f"{call.path}.membrane", call.where)

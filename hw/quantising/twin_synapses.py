@@ -124,6 +124,10 @@ def laid_out(layer: nn.Module, projection: Projection, weight: Array) -> Array:
     if isinstance(layer, DelayConvNd):
         return by_output
     if isinstance(layer, (DelayLinear, *_CONV)) and by_output.size == layer.weight.numel():
+        if isinstance(layer, _CONV) and layer.in_channels > sources:  # height became channels
+            planes = layer.in_channels // sources
+            columns = by_output.reshape(width, sources, -1, planes).transpose(0, 3, 1, 2)
+            return columns.reshape(layer.weight.shape)
         return by_output.reshape(layer.weight.shape)
     raise ArgumentError(
         f"integer_twin.model: no rule for a {type(layer).__name__} at {projection.name}; its "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -13,8 +12,9 @@ from neurospike.errors import ArgumentError
 from neurospike.models.detection.anchors import AnchorGrid
 from neurospike.models.detection.bev_backbone import BEVBackbone
 from neurospike.models.detection.decoding import Detections, detections
+from neurospike.models.detection.head import AnchorHead
 from neurospike.models.detection.losses import anchor_loss
-from neurospike.models.detection.maps import NUMBERS, Maps
+from neurospike.models.detection.maps import Maps
 from neurospike.models.detection.voxel_backbone import VoxelBackbone, planes
 from neurospike.models.registry import register
 from neurospike.models.without_spikes import without_spikes
@@ -24,9 +24,6 @@ from neurospike.sparse.active_set import Shape3
 
 KITTI_RANGE_M = (0.0, -40.0, -3.0, 70.4, 40.0, 1.0)
 KITTI_VOXEL_M = (0.05, 0.05, 0.1)
-
-PRIOR = 0.01
-"""Score that every anchor starts with, arXiv:1708.02002."""
 
 
 class E3DSNNDetector(nn.Module):
@@ -53,6 +50,7 @@ class E3DSNNDetector(nn.Module):
         self,
         backbone: VoxelBackbone,
         bev: BEVBackbone,
+        head: AnchorHead,
         grid: AnchorGrid,
         *,
         classes: tuple[str, ...],
@@ -71,18 +69,8 @@ class E3DSNNDetector(nn.Module):
         self.backbone = backbone
         self.to_bev = ToBEV()
         self.bev = bev
-        self.head = nn.Conv2d(bev.out_channels, grid.per_cell * NUMBERS, 1)
-        self.reset_head()
+        self.head = head
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-    def reset_head(self) -> None:
-        """Draw small weights, and let every anchor say "nothing" with a score of 0.01."""
-        nn.init.normal_(self.head.weight, std=0.01)
-        bias = self.head.bias
-        if bias is not None:
-            nn.init.zeros_(bias)
-            with torch.no_grad():
-                bias[::NUMBERS] = -math.log((1 - PRIOR) / PRIOR)
 
     @property
     def in_features(self) -> int:
@@ -97,11 +85,8 @@ class E3DSNNDetector(nn.Module):
             )
         _, spikes = self.backbone(x, self._padded)
         seen = self.to_bev(spikes)
-        seen = seen if seen.ndim == 5 else seen[None]
-        numbers = self.head(self.bev(seen))
-        if len(seen) > 1:
-            numbers = numbers.unflatten(0, (len(seen), -1)).mean(0)
-        return Maps(numbers)
+        maps: Maps = self.head(self.bev(seen if seen.ndim == 5 else seen[None]))
+        return maps
 
     def loss(
         self, maps: Maps, boxes: Sequence[Tensor], labels: Sequence[Tensor]
@@ -251,6 +236,7 @@ def e3dsnn_detector(
             max_spikes=max_spikes,
             enlarge=enlarge,
         ),
+        AnchorHead(len(bev_channels), up_channels, grid.per_cell),
         grid,
         classes=tuple(classes),
         voxel_size=tuple(float(edge) for edge in voxel_size),

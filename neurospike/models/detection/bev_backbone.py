@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from neurospike.encoders.spike_voxel_coding import BN_EPS, BN_MOMENTUM
@@ -61,7 +60,7 @@ class BEVBackbone(nn.Module):
     Shape
     -----
     in:  (T, B, inputs, X, Y), spikes; X and Y multiples of 2 ** (scales - 1)
-    out: (T * B, scales * up_channels, X * enlarge, Y * enlarge), membranes
+    out: of every scale (T, B, up_channels, X * enlarge, Y * enlarge), membranes
 
     Source
     ------
@@ -100,29 +99,19 @@ class BEVBackbone(nn.Module):
             )
             self.ups.append(up)
             inputs = width
-        self.out_channels = up_channels * len(channels)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> list[Tensor]:
         outputs = []
         for down, scale, up in zip(self.downs, self.scales, self.ups, strict=True):
             x = down(x)
             for unit in _units(scale):
                 x = x + unit(x)
-            output = up(x).flatten(0, 1)
-            if output.requires_grad:
-                output.register_hook(_packed)
-            outputs.append(output)
-        # With four axes torch keeps the channels of a cell side by side; with five it does not.
-        return torch.cat(outputs, 1)
+            outputs.append(up(x))
+        return outputs
 
 
 def _units(scale: nn.Module) -> list[nn.Module]:
     return list(scale.children())
-
-
-def _packed(grad: Tensor) -> Tensor:
-    """A part of the joint gradient without gaps: on others torch's norm takes ten times longer."""
-    return grad.contiguous(memory_format=torch.channels_last)
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:
