@@ -11,7 +11,6 @@ from neurospike.nn import ILIF, LIF, SpikingSequential, SubmanifoldConv3d, ToBEV
 from tests.hw.lowering.loop import assert_equal
 from tests.hw.lowering.test_voxels import enliven, spiking_cloud
 
-
 EDGE = 7
 """Planes of the grid of ``spiking_cloud``."""
 
@@ -43,6 +42,8 @@ class Seen(nn.Module):
 @pytest.mark.parametrize("stride", [1, 2])
 def test_a_convolution_on_the_map(stride: int) -> None:
     model = enliven(Seen(stride=stride))
+    nn.init.uniform_(model.wide.weight, -0.3, 0.3)
+    nn.init.uniform_(model.wide.bias, 0.0, 1.0)
     x = spiking_cloud(60, 2)
     assert x.spatial_shape == (9, 8, EDGE)
     network = lower(model, x)
