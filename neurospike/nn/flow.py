@@ -107,7 +107,9 @@ def apply_stateless(layer: nn.Module, flow: Flow) -> Flow:
     features = x.features[None] if x.features.ndim == 2 else x.features
     value, depth = _apply_dense(layer, features, x.virtual_steps)
     if depth == 1:
-        return flow.then(VoxelTensor.on(x.active, value[0] if flow.single else value))
+        # Not value[0]: its gradient would be a copy into zeros.
+        rows = value.squeeze(0) if flow.single else value
+        return flow.then(VoxelTensor.on(x.active, rows))
     return flow.then(VoxelTensor.on(x.active, value, virtual_steps=depth, one_step=x.one_step))
 
 

@@ -37,7 +37,8 @@ class Neuron(Stateful):
             x = collapse(x)
             one_step = x.features.ndim == 2
             y = self._sequence(x.features[None] if one_step else x.features)
-            return x.replace(y[0] if one_step else y)
+            # Not y[0]: its gradient would be a copy into zeros.
+            return x.replace(y.squeeze(0) if one_step else y)
         return self._sequence(x)
 
     def init_state(self, example: Spikes | Sequence[int]) -> State:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+_BINS = 1 << 14
+
 
 def lovasz_softmax(logits: Tensor, label: Tensor) -> Tensor:
     """Mean over the classes in ``label`` of the Lovasz extension of 1 - IoU, at the softmax.
@@ -23,12 +25,13 @@ def lovasz_softmax(logits: Tensor, label: Tensor) -> Tensor:
 
     Cost
     ----
-    A sort of N numbers for each class in ``label``.
+    A few passes over N numbers for each class in ``label``.
 
     Source
     ------
     Berman et al., CVPR 2018, arXiv:1705.08790: classes that are there, all samples of a batch
-    together. Departures: none.
+    together. Departures: errors that round to the same 16,384th are made at once, so that nothing
+    is sorted.
 
     Examples
     --------
@@ -44,9 +47,8 @@ def lovasz_softmax(logits: Tensor, label: Tensor) -> Tensor:
     present = torch.unique(label)
     if not len(present):
         return logits.sum() * 0.0
-    # A row a class from here on: sorting and summing run along contiguous memory.
-    belongs = (label[None] == present[:, None]).to(probabilities.dtype)
-    errors = (belongs - probabilities.T[present]).abs()
+    belongs = label[None] == present[:, None]
+    errors = (belongs.to(probabilities.dtype) - probabilities.T[present]).abs()
     with torch.no_grad():
         slopes = _slopes(errors, belongs)
     loss: Tensor = (errors * slopes).sum(1).mean()
@@ -54,12 +56,18 @@ def lovasz_softmax(logits: Tensor, label: Tensor) -> Tensor:
 
 
 def _slopes(errors: Tensor, belongs: Tensor) -> Tensor:
-    """(classes, N) how much each error adds to 1 - IoU, after all larger ones have been made."""
-    order = errors.argsort(1, descending=True)
-    sorted_belongs = belongs.gather(1, order)
+    """(classes, N) how much each error adds to 1 - IoU, after all larger ones have been made.
+
+    Errors in one bin share what their bin adds, so that counting stands in for sorting.
+    """
+    classes = len(errors)
+    bins = ((1 - errors) * _BINS).long().clamp_(0, _BINS - 1)  # the largest errors first
+    places = bins + torch.arange(classes, device=errors.device)[:, None] * _BINS
+    counts = torch.bincount(places.flatten(), minlength=classes * _BINS).view(classes, _BINS)
+    own = torch.bincount(places[belongs], minlength=classes * _BINS).view(classes, _BINS)
     size = belongs.sum(1, keepdim=True)
-    missed = sorted_belongs.cumsum(1)
-    union = size + (1 - sorted_belongs).cumsum(1)
-    losses = 1 - (size - missed) / union
-    steps = torch.diff(losses, dim=1, prepend=torch.zeros_like(size))
-    return torch.empty_like(steps).scatter_(1, order, steps)
+    missed, made = own.cumsum(1), counts.cumsum(1)
+    losses = 1 - (size - missed).double() / (size + made - missed)
+    added = torch.diff(losses, dim=1, prepend=losses.new_zeros(classes, 1))
+    each = (added / counts.clamp(min=1)).to(errors.dtype)
+    return each.flatten()[places]
