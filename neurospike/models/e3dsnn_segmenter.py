@@ -25,11 +25,14 @@ from neurospike.sparse import VoxelTensor, cat
 
 @dataclass(frozen=True)
 class Widths:
-    """Channels of the stem, of each stage on the way down, and of every stage on the way up."""
+    """Channels of the stem, of each stage on the way down, and of those on the way up.
+
+    ``above`` begins with the stage that ends at the input's voxels, as ``stages`` begins there.
+    """
 
     stem: int
     stages: tuple[int, ...]
-    decoder: int
+    above: tuple[int, ...]
 
 
 class Upsample(nn.Module):
@@ -99,18 +102,20 @@ class E3DSNNSegmenter(nn.Module):
         self.stages = nn.ModuleList()
         self.neurons = nn.ModuleList(ILIF(max_spikes) for _ in widths.stages)
         self.ups = nn.ModuleList()
-        inputs, above = widths.stem, widths.decoder
+        inputs = widths.stem
+        # What comes from below each stage on the way up; from below the last one, the turn.
+        below = (*widths.above[1:], widths.stages[-1])
         for index, outputs in enumerate(widths.stages):
             down = Downsample(inputs, outputs, max_spikes=max_spikes, spiking_input=True)
             layers = [Block(outputs, max_spikes) for _ in range(blocks)]
             self.stages.append(nn.Sequential(down, *layers))
-            below = outputs if index == len(widths.stages) - 1 else above
             of = next(part for part in down if isinstance(part, SparseConv3d))
-            self.ups.append(Upsample(below, inputs, above, of=of, max_spikes=max_spikes))
+            up = Upsample(below[index], inputs, widths.above[index], of=of, max_spikes=max_spikes)
+            self.ups.append(up)
             inputs = outputs
         # The first of these upsamples to the input's voxels; they run in the opposite order.
         self.above = nn.ModuleList(ILIF(max_spikes) for _ in widths.stages[1:])
-        self.head = _linear(above, num_classes)
+        self.head = _linear(widths.above[0], num_classes)
         self.in_features = in_features
 
     @property
@@ -147,7 +152,7 @@ def e3dsnn_segmenter(
     stem: int = 64,
     channels: Sequence[int] = (64, 128, 128, 256),
     blocks: int = 2,
-    decoder: int = 256,
+    decoder: int | Sequence[int] = 256,
     steps: int = 1,
     max_spikes: int = 4,
     spiking: bool = True,
@@ -161,8 +166,9 @@ def e3dsnn_segmenter(
     in_features
         Features of a voxel: x, y, z and intensity as published.
     stem, channels, decoder
-        Channels of the stem, of each stage on the way down, and of every stage on the way up. A
-        stage halves the resolution.
+        Channels of the stem, of each stage on the way down, and of every stage on the way up: one
+        number for all, or one each, that of the finest voxels first. A stage halves the
+        resolution.
     blocks
         Blocks of three convolutions in each stage on the way down.
     steps, max_spikes
@@ -174,7 +180,7 @@ def e3dsnn_segmenter(
     Raises
     ------
     ArgumentError
-        No stages, or a number below 1.
+        No stages, a number below 1, or another number of stages up than down.
 
     Cost
     ----
@@ -192,13 +198,19 @@ def e3dsnn_segmenter(
     20049683
     """
     stages = tuple(int(width) for width in channels)
+    above = (decoder,) * len(stages) if isinstance(decoder, int) else tuple(map(int, decoder))
+    if len(above) != len(stages):
+        raise ArgumentError(
+            f"e3dsnn_segmenter.decoder: must be one number, or as many as channels, {len(stages)}; "
+            f"got {len(above)}."
+        )
     numbers = {
         "num_classes": num_classes,
         "in_features": in_features,
         "stem": stem,
         "channels": min(stages, default=0),
         "blocks": blocks,
-        "decoder": decoder,
+        "decoder": min(above, default=1),
         "steps": steps,
         "max_spikes": max_spikes,
     }
@@ -209,7 +221,7 @@ def e3dsnn_segmenter(
                 + (" Give the channels of a stage at least." if not stages else "")
             )
     model = E3DSNNSegmenter(
-        Widths(stem, stages, decoder),
+        Widths(stem, stages, above),
         blocks=blocks,
         num_classes=num_classes,
         in_features=in_features,

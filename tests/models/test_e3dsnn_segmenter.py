@@ -61,6 +61,16 @@ def test_logits_have_a_row_a_voxel(steps: int) -> None:
     assert models.e3dsnn_segmenter(**SMALL, steps=steps)(x).shape == (len(x.coords), 5)
 
 
+def test_stages_up_may_differ_in_width() -> None:
+    model = models.e3dsnn_segmenter(**{**SMALL, "decoder": (4, 16)})
+    assert [part.out_features for part in model.modules() if isinstance(part, torch.nn.Linear)] == [
+        *(4, 4),  # the finest voxels
+        *(16, 16),
+        5,
+    ]
+    assert model(scan()).shape == (300, 5)
+
+
 def test_gradients_reach_every_parameter() -> None:
     model = models.e3dsnn_segmenter(**SMALL)
     model(scan()).square().sum().backward()
@@ -147,6 +157,7 @@ def test_checkpoints_restore_the_logits(tmp_path: Any) -> None:
     ("arguments", "message"),
     [
         ({"num_classes": 0}, "num_classes: must be 1 or more"),
+        ({"decoder": (4, 8)}, "as many as channels, 4; got 2"),
         ({"channels": ()}, "Give the channels of a stage"),
         ({"channels": (4, 0)}, "channels: must be 1 or more"),
         ({"max_spikes": 0}, "max_spikes: must be 1 or more"),
