@@ -19,13 +19,12 @@ from neurospike.datasets._common import (
     check_choice,
     tracked,
 )
-from neurospike.datasets.calibration import Calibration
 from neurospike.datasets.kitti_frames import write_kitti_frame
 from neurospike.datasets.semantic_kitti_labels import CLASSES
 from neurospike.datasets.semantic_kitti_poses import write_poses
 from neurospike.datasets.semantic_kitti_scans import write_semantic_scan
 from neurospike.datasets.streets_world import store
-from neurospike.datasets.streets_world.annotate import objects_of
+from neurospike.datasets.streets_world.annotate import camera, objects_of
 from neurospike.datasets.streets_world.render import Job, Record, render
 from neurospike.errors import ArgumentError
 from neurospike.files import write_atomically
@@ -122,7 +121,7 @@ class Streets(Samples):
         self.interval_s = interval_s
         self.workers = workers
         self.classes = _DETECTED if task == "detect" else CLASSES
-        self.calibration = Calibration.typical()
+        self.calibration = camera()
         self._keep = keep
         self._kept: dict[int, Record] = {}
         self._folder = None if cache is None else Path(cache).expanduser() / self._title()

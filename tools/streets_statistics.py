@@ -76,8 +76,7 @@ def main() -> None:
     # Two scans of each street: more streets in the same time.
     made = Streets("test", given.streets, given.seed, task="segment", scans_per_world=2,
                    interval_s=4.0)  # fmt: skip
-    calibration = Calibration.typical()
-    drawn = [statistics(sample["points"], calibration) for sample in made]
+    drawn = [statistics(sample["points"], made.calibration) for sample in made]
     names = [sample["name"] for sample in real]
     lines = [
         "| | " + " | ".join(f"KITTI {name}" for name in names) + " | Streets: median (range) |",

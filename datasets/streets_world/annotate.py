@@ -9,6 +9,19 @@ from neurospike.datasets.calibration import Calibration
 from neurospike.datasets.objects import Floats, Objects
 from neurospike.datasets.streets_world.world import Scan
 
+_P2 = (
+    (721.5377, 0.0, 609.5593, 44.85728),
+    (0.0, 721.5377, 172.854, 0.2163791),
+    (0.0, 0.0, 1.0, 0.002745884),
+)
+
+
+def camera() -> Calibration:
+    """The left colour camera of KITTI's frame 000001 on ``Calibration.typical``'s rig."""
+    rig = Calibration.typical()
+    return Calibration(np.array(_P2), rig.r0_rect, rig.tr_velo_to_cam, rig.image_size)
+
+
 LEAST_POINTS = 5
 """Points in the image that an object needs for a label; with fewer it is a region."""
 FARTHEST_M = 70.0

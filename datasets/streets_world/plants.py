@@ -24,7 +24,7 @@ def tree(rng: Rng) -> Mesh:
     if rng.random() < 0.2:
         return _conifer(rng)
     tall = float(rng.uniform(5, 12))
-    bare = float(rng.uniform(1.8, 3.2))
+    bare = float(rng.uniform(1.2, 2.7))
     thick = float(rng.uniform(0.10, 0.28))
     trunk = tube((0, 0, -0.1), (0, 0, bare + 0.5), (thick, thick * 0.75), 8, caps=False)
     radius = tall * float(rng.uniform(0.22, 0.36))
@@ -34,10 +34,10 @@ def tree(rng: Rng) -> Mesh:
     clumps = middle + spread * 0.62 * _in_ball(count, rng)
     roots = np.repeat([[0.0, 0.0, bare]], count, axis=0)
     boughs = tubes(roots, clumps, (thick * 0.5, 0.03), 5, caps=False)
-    each = int(rng.integers(70, 130))
+    each = int(rng.integers(70, 120))
     own = np.repeat(clumps, each, axis=0)
     around = _in_ball(len(own), rng, shell=0.4) * spread * rng.uniform(0.42, 0.62)
-    crown = leaves(own + around, float(rng.uniform(0.22, 0.34)), rng)
+    crown = leaves(own + around, float(rng.uniform(0.26, 0.40)), rng)
     return join(
         [
             mesh(np.concatenate([trunk, boughs]), MATERIAL["bark"], CLASS["trunk"]),
@@ -67,7 +67,7 @@ def _conifer(rng: Rng) -> Mesh:
 
 def bush(rng: Rng) -> Mesh:
     """A bush around the origin, 0.6 to 2.5 m high."""
-    size = rng.uniform((0.5, 0.5, 0.35), (1.6, 1.3, 1.25))
+    size = rng.uniform((0.5, 0.5, 0.35), (1.7, 1.4, 1.35))
     count = int(150 + 120 * size.prod())
     at = _in_ball(count, rng, shell=0.55) * size + vec(0, 0, size[2] * 0.9)
     return mesh(leaves(at, 0.22, rng), MATERIAL["leaf"], CLASS["vegetation"])

@@ -96,21 +96,21 @@ def _gardens(site: Site, rng: Rng, nursery: plants.Nursery) -> None:
         middle, edge = at + length / 2, side.walk_to + 0.5
         kind = rng.random()
         open_ground = site.plot_at(middle, length / 2)
-        if not open_ground and kind < 0.75 and site.claim(middle, edge, length, 0.7):
+        if not open_ground and kind < 0.90 and site.claim(middle, edge, length, 0.7):
             height = float(rng.uniform(0.7, 2.0))
-            if kind < 0.30:
+            if kind < 0.34:
                 part = plants.hedge(rng, length, float(rng.uniform(0.5, 0.9)), height)
-            elif kind < 0.60:
+            elif kind < 0.72:
                 part = buildings.fence(rng, length, height)
             else:
                 part = buildings.wall(length, min(height, 1.4))
             site.put(part, middle, edge)
         at += length + float(rng.choice((0.0, 3.0)))
-    for _ in range(int(0.20 * (site.span[1] - site.span[0]))):
+    for _ in range(int(0.45 * (site.span[1] - site.span[0]))):
         along, outwards = rng.uniform(*site.span), side.walk_to + rng.uniform(1.5, 9.0)
         if site.plot_at(along, 0.5):
             continue
-        if rng.random() < 0.45:
+        if rng.random() < 0.30:
             _plant_tree(site, rng, nursery, along, outwards)
         elif site.claim(along, outwards, 2.0, 2.0):
             site.put(nursery.bush(), along, outwards, turn=float(rng.uniform(0, 6.28)))
@@ -138,6 +138,13 @@ def _kerbside(site: Site, rng: Rng, nursery: plants.Nursery) -> None:
             make = furniture.traffic_light if rng.random() < 0.5 else furniture.sign
             facing = np.pi if site.sign < 0 else 0.0
             site.put(make(rng), at + end * (half + 2.4), edge, turn=facing + np.pi * (end > 0))
+    if side.verge > 0:
+        at = site.span[0]
+        while rng.random() < 0.995 and at < site.span[1]:
+            if site.claim(at, side.kerb + side.verge / 2, 1.4, 0.6):
+                low = nursery.bush().scaled(0.7)
+                site.put(low, at, side.kerb + side.verge / 2, float(rng.uniform(0, 6.28)))
+            at += float(rng.exponential(6.0)) + 1.0
     if side.verge > 0 and rng.random() < 0.8:
         at = site.span[0]
         while at < site.span[1]:
@@ -155,10 +162,10 @@ def _kerbside(site: Site, rng: Rng, nursery: plants.Nursery) -> None:
 def _green(site: Site, rng: Rng, nursery: plants.Nursery) -> None:
     if site.side.style != "green":
         return
-    for _ in range(int(0.35 * (site.span[1] - site.span[0]))):
+    for _ in range(int(0.80 * (site.span[1] - site.span[0]))):
         along = float(rng.uniform(*site.span))
         outwards = site.side.walk_to + 1.5 + float(rng.exponential(5.0))
-        if rng.random() < 0.45:
+        if rng.random() < 0.35:
             _plant_tree(site, rng, nursery, along, outwards)
         elif site.claim(along, outwards, 1.6, 1.6):
             site.put(nursery.bush(), along, outwards, turn=float(rng.uniform(0, 6.28)))

@@ -129,7 +129,7 @@ def _parked(site: Site, busy: float, rng: Rng) -> Iterator[Actor]:
     across_street = width > 4
     at = site.span[0]
     kinds = ("car", "van", "truck", "caravan", "motorcycle", "bicycle", "lookalike")
-    shares = (0.78, 0.07, 0.02, 0.02, 0.03, 0.03, 0.05)
+    shares = (0.77, 0.07, 0.03, 0.02, 0.03, 0.03, 0.05)
     if across_street:
         shares = (0.86, 0.05, 0.0, 0.0, 0.03, 0.02, 0.04)
     slant = float(rng.choice((0.0, 0.5))) * sign
@@ -158,7 +158,7 @@ def _parked(site: Site, busy: float, rng: Rng) -> Iterator[Actor]:
 
 def _driving(road: Road, start: float, speed: float, rng: Rng) -> Iterator[Actor]:
     """Cars ahead and behind in the own lane, as fast as the scanner, and those oncoming."""
-    kinds, shares = ("car", "van", "truck", "bus", "motorcyclist"), (0.76, 0.08, 0.05, 0.04, 0.07)
+    kinds, shares = ("car", "van", "truck", "bus", "motorcyclist"), (0.70, 0.08, 0.09, 0.04, 0.09)
     lane = road.half / 2
     oncoming = -float(rng.uniform(4, 13))
     for sign, velocity in ((-1, speed), (1, oncoming)):
@@ -277,10 +277,11 @@ def _riding(road: Road, start: float, rng: Rng) -> Iterator[Actor]:
     for sign in (-1, 1):
         at = start - 30 + float(rng.exponential(20))
         while at < road.length + 60:
+            kind = "cyclist" if rng.random() < 0.75 else "motorcyclist"
             speed = -sign * float(rng.uniform(2.5, 6.0))
             for behind in range(int(rng.choice((1, 2), p=(0.8, 0.2)))):
                 yield actor(
-                    "cyclist",
+                    kind,
                     rng,
                     road.course,
                     at + 2.3 * behind,
