@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from neurospike.errors import ArgumentError
 from neurospike.metrics import rotated_iou, rotated_nms
@@ -155,3 +157,64 @@ def test_bad_arguments_are_named() -> None:
         rotated_nms([CAR], [1.0], 2)
     with pytest.raises(ArgumentError, match="limit: must be 0 or more; got -1"):
         rotated_nms([CAR], [1.0], 0.5, limit=-1)
+
+
+numbers = st.floats(-50, 50)
+edges = st.floats(0.01, 10)
+many_boxes = st.lists(
+    st.tuples(numbers, numbers, numbers, edges, edges, edges, st.floats(-10, 10)),
+    min_size=1,
+    max_size=5,
+).map(np.array)
+
+
+@given(many_boxes, many_boxes, st.floats(-4, 4), numbers, numbers)
+@settings(max_examples=100, deadline=None, derandomize=True)
+def test_overlap_does_not_depend_on_the_point_of_view(
+    a: np.ndarray, b: np.ndarray, turn: float, east: float, north: float
+) -> None:
+    """Order, a half turn, naming the other edge the length, and moving both change nothing."""
+
+    def seen(boxes: np.ndarray) -> np.ndarray:
+        c, s = np.cos(turn), np.sin(turn)
+        out = boxes.copy()
+        out[:, 0] = c * boxes[:, 0] - s * boxes[:, 1] + east
+        out[:, 1] = s * boxes[:, 0] + c * boxes[:, 1] + north
+        out[:, 6] += turn
+        return out
+
+    def renamed(boxes: np.ndarray) -> np.ndarray:
+        out = boxes[:, [0, 1, 2, 4, 3, 5, 6]]
+        out[:, 6] += np.pi / 2
+        return out
+
+    for mode in ("bev", "3d"):
+        overlap = rotated_iou(a, b, mode)
+        assert ((overlap >= 0) & (overlap <= 1)).all()
+        others = [
+            rotated_iou(b, a, mode).T,
+            rotated_iou(seen(a), seen(b), mode),
+            rotated_iou(renamed(a), b, mode),
+            rotated_iou(a, b + np.array([0, 0, 0, 0, 0, 0, np.pi]), mode),
+        ]
+        for other in others:
+            np.testing.assert_allclose(other, overlap, rtol=0, atol=1e-9)
+        np.testing.assert_array_equal(rotated_iou(a, a, mode, paired=True), 1.0)
+
+
+@given(many_boxes, st.floats(0, 1), st.data())
+@settings(max_examples=100, deadline=None, derandomize=True)
+def test_suppression_keeps_the_best_of_every_heap(
+    boxes: np.ndarray, threshold: float, data: st.DataObject
+) -> None:
+    scores = np.array(
+        data.draw(st.lists(st.integers(0, 3), min_size=len(boxes), max_size=len(boxes)))
+    )
+    kept = rotated_nms(boxes, scores, threshold)
+    overlap = rotated_iou(boxes, boxes, "bev")
+    assert (np.diff(scores[kept]) <= 0).all()
+    for place, row in enumerate(kept):
+        assert (overlap[kept[:place], row] <= threshold).all()
+    for row in set(range(len(boxes))) - set(kept.tolist()):
+        better = kept[(scores[kept] > scores[row]) | ((scores[kept] == scores[row]) & (kept < row))]
+        assert (overlap[better, row] > threshold).any()
