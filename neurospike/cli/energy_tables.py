@@ -103,6 +103,8 @@ def _say_notes(one: OnChip) -> None:
 
 
 def _say_accuracy(found: ChipEnergy) -> None:
+    if not found.accuracy:
+        return
     say()
     width = max(len(row["network"]) for row in found.accuracy)
     for row in found.accuracy:

@@ -46,7 +46,7 @@ class ChipEnergy:
     ci95_pj
         Chip -> half of the 95 % confidence interval of the mean energy over samples, in pJ.
     accuracy
-        Rows: the torch model, and each chip's emulation, on these samples.
+        Rows: the torch model, and each chip's emulation, on these samples; none of scans.
     contest
         Opponents, or None.
     verification
@@ -244,6 +244,8 @@ def _on_chip(chip: hw.Chip, answers: Sequence[Answer]) -> OnChip:
 def _accuracy(
     chips: Sequence[OnChip], answers: Sequence[Answer], options: Options
 ) -> list[dict[str, Any]]:
+    if not any(answer.right for answer in answers):
+        return []
     rows = [_share("torch, real numbers", [answer.model_right for answer in answers], 0)]
     for one in chips:
         if one.report is None or one.trace is None:

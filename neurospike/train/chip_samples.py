@@ -59,7 +59,10 @@ class Question:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """One sample: chip -> report or refusal, whether classes were right, and the contest."""
+    """One sample: chip -> report or refusal, whether classes were right, and the contest.
+
+    Of a scan, which has no one class, ``right`` is empty.
+    """
 
     reports: dict[str, hw.Report] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
@@ -95,8 +98,9 @@ def answer_without_traces(question: Question, place: int) -> Answer:
 def answer_with_traces(question: Question, place: int) -> Answer:
     """One sample on every chip that has not refused the network yet."""
     subject, options = question.subject, question.options
-    x, label = subject.inputs[place], subject.labels[place]
-    right = _model_class(subject, x) == label
+    x = subject.inputs[place]
+    label = subject.labels[place] if subject.labels else None
+    right = label is not None and _model_class(subject, x) == label
     answer = Answer(refused=dict(question.refused), model_right=right)
     for name, chip in subject.chips.items():
         if name in answer.refused:
@@ -113,7 +117,8 @@ def answer_with_traces(question: Question, place: int) -> Answer:
             network, x, placement, options.gate, mode=options.mode, generator=options.generator
         )
         answer.reports[name] = hw.price(trace, chip, subject.convention)
-        answer.right[name] = predicted(subject, trace) == label
+        if label is not None:
+            answer.right[name] = predicted(subject, trace) == label
         answer.saturations[name] = trace.total("saturations")
         answer.traces[name] = trace
     if not (options.against and answer.traces):

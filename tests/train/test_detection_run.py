@@ -112,6 +112,11 @@ def test_the_commands_take_a_detector(run: Path, root: Path, tmp_path: Path) -> 
         app, ["evaluate", best, "--dataset", "kitti", "--root", str(root), "--json"]
     )
     assert json.loads(said.output)["samples"] == 3
+    said = CliRunner().invoke(app, ["energy", best, "--samples", "1", "--json"])
+    assert said.exit_code == 0, said.output
+    document = json.loads(said.output)
+    assert document["spiking"]["energy_pj"] > 0
+    assert document["twin"]["macs"] > 0
 
 
 def test_another_data_set_that_does_not_exist_is_named(run: Path) -> None:

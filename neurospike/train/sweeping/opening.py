@@ -88,7 +88,7 @@ def read_subject(
         arguments=dict(opened.info.arguments),
         recipe=opened.recipe,
         inputs=_taken_apart(task.encode(batch)),
-        labels=tuple(batch["label"].tolist()),
+        labels=() if recipe.scan is not None else tuple(batch["label"].tolist()),
         chips=dict(chips),
         convention=convention,
     )

@@ -84,6 +84,11 @@ def sweep(
         raise ArgumentError(f"sweep.workers: must be 1 or more; got {workers}.")
     loaded = load_chips(chips)
     opened = open_checkpoint(checkpoint, root=root)
+    if opened.recipe.scan is not None:
+        raise ArgumentError(
+            f"sweep.checkpoint: must be a classifier, for points are accuracies; got a run of "
+            f"{opened.recipe.name!r}. `neurospike energy` prices it on chips."
+        )
     jobs = plan(axes, loaded, opened.trained)
     longest = max(axes.steps, default=0)
     subject = read_subject(opened, loaded, samples=samples, steps=longest, convention=convention)

@@ -28,7 +28,7 @@ class Subject:
     inputs
         One sample each, as the network takes it: a VoxelTensor, or (T, 1, C).
     labels
-        Their classes.
+        Their classes; empty where a sample has more than one, as a scan has.
     chips
         By name.
     convention
