@@ -58,7 +58,9 @@ def scenery(road: Road, rng: Rng) -> tuple[Mesh, tuple[Site, Site]]:
     for site in sites:
         _houses(site, rng)
         _gardens(site, rng, nursery)
-        _kerbside(site, rng, nursery)
+        _poles(site, rng)
+        _verge(site, rng, nursery)
+        _oddments(site, rng)
         _green(site, rng, nursery)
         _background(site, rng, nursery)
     placed = [part for site in sites for part in site.placed]
@@ -116,44 +118,55 @@ def _gardens(site: Site, rng: Rng, nursery: plants.Nursery) -> None:
             site.put(nursery.bush(), along, outwards, turn=float(rng.uniform(0, 6.28)))
 
 
-def _kerbside(site: Site, rng: Rng, nursery: plants.Nursery) -> None:
-    """Lamps, signs, bollards and street trees near the kerb, and odd things on open ground."""
-    side = site.side
-    edge = side.kerb + 0.45
-    makers: tuple[tuple[float, float, float, Callable[[Rng], Mesh]], ...] = (
-        (30.0, 18, 40, furniture.lamp_post),
-        (9.0, 8, 26, furniture.sign),
-        (4.0, 30, 90, furniture.bollard),
-    )
-    for step, low, high, make in makers:
+# First place, then the least and greatest distance between two.
+_POLES: tuple[tuple[float, float, float, Callable[[Rng], Mesh]], ...] = (
+    (30.0, 18, 40, furniture.lamp_post),
+    (9.0, 8, 26, furniture.sign),
+    (4.0, 30, 90, furniture.bollard),
+)
+
+
+def _poles(site: Site, rng: Rng) -> None:
+    """Lamps, signs and bollards near the kerb; lights and signs at crossings."""
+    edge = site.side.kerb + 0.45
+    for step, low, high, make in _POLES:
         at = site.span[0] + float(rng.uniform(0, step))
         while at < site.span[1]:
             if site.claim(at, edge, 0.5, 0.5):
-                turn = float(rng.normal(0, 0.1)) + (0.0 if site.sign < 0 else np.pi)
-                turned = make is furniture.sign
-                site.put(make(rng), at, edge, turn=turn + np.pi * (site.sign < 0) if turned else 0)
+                # Signs face those who come along on their side of the street.
+                turn = np.pi + float(rng.normal(0, 0.1)) if make is furniture.sign else 0.0
+                site.put(make(rng), at, edge, turn)
             at += float(rng.uniform(low, high))
     for at, _, half in site.road.crossings:
         for end in (-1, 1):
             make = furniture.traffic_light if rng.random() < 0.5 else furniture.sign
-            facing = np.pi if site.sign < 0 else 0.0
-            site.put(make(rng), at + end * (half + 2.4), edge, turn=facing + np.pi * (end > 0))
-    if side.verge > 0:
-        at = site.span[0]
-        while rng.random() < 0.995 and at < site.span[1]:
-            if site.claim(at, side.kerb + side.verge / 2, 1.4, 0.6):
-                low = nursery.bush().scaled(0.7)
-                site.put(low, at, side.kerb + side.verge / 2, float(rng.uniform(0, 6.28)))
-            at += float(rng.exponential(6.0)) + 1.0
-    if side.verge > 0 and rng.random() < 0.8:
+            site.put(make(rng), at + end * (half + 2.4), edge, turn=np.pi * (1 + (end > 0)))
+
+
+def _verge(site: Site, rng: Rng, nursery: plants.Nursery) -> None:
+    """Bushes, and often a row of trees, on the grass between kerb and sidewalk."""
+    side = site.side
+    if side.verge == 0:
+        return
+    middle = side.kerb + side.verge / 2
+    at = site.span[0]
+    while at < site.span[1]:
+        if site.claim(at, middle, 1.4, 0.6):
+            site.put(nursery.bush().scaled(0.7), at, middle, float(rng.uniform(0, 2 * np.pi)))
+        at += 1.0 + float(rng.exponential(6.0))
+    if rng.random() < 0.8:
         at = site.span[0]
         while at < site.span[1]:
-            _plant_tree(site, rng, nursery, at, side.kerb + side.verge / 2)
+            _plant_tree(site, rng, nursery, at, middle)
             at += float(rng.uniform(7, 14))
+
+
+def _oddments(site: Site, rng: Rng) -> None:
+    """What may be taken for a car, behind the sidewalk and on open ground."""
     for _ in range(int(0.05 * (site.span[1] - site.span[0]))):
         along = float(rng.uniform(*site.span))
         reach = 8.0 if site.plot_at(along, -3.0) else 1.6
-        outwards = side.walk_to + float(rng.uniform(1.4, 1.5 + reach))
+        outwards = site.side.walk_to + float(rng.uniform(1.4, 1.5 + reach))
         make = furniture.LOOKALIKES[int(rng.integers(len(furniture.LOOKALIKES)))]
         if site.claim(along, outwards, 5.5, 2.8):
             site.put(make(rng), along, outwards, turn=float(rng.normal(0, 0.15)))
