@@ -53,6 +53,11 @@ def peak_megabytes(prepare: Callable[[str], Callable[[], object]], name: str) ->
     return (_status_kilobytes("VmHWM") - before) * 1024 / 1e6
 
 
+def resident_megabytes() -> float:
+    """Megabytes that this process holds now; 0 where the system does not tell (only Linux)."""
+    return _status_kilobytes("VmRSS") * 1024 / 1e6 if _RESET.exists() else 0.0
+
+
 def _status_kilobytes(field: str) -> int:
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
         if line.startswith(f"{field}:"):

@@ -12,7 +12,17 @@ from neurospike.bench.harness import machine
 from neurospike.errors import ArgumentError, MissingExtraError
 from neurospike.files import write_atomically
 
-SUITES = ("neurons", "voxels", "sparse", "network", "cochlea", "delays", "emulator", "boxes")
+SUITES = (
+    "neurons",
+    "voxels",
+    "sparse",
+    "network",
+    "cochlea",
+    "delays",
+    "emulator",
+    "boxes",
+    "streaming",
+)
 
 Row = dict[str, Any]
 Say = Callable[[str], Any]

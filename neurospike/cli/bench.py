@@ -11,7 +11,10 @@ import typer
 def bench(
     suite: Annotated[
         list[str] | None,
-        typer.Argument(help="neurons, voxels, sparse, network, cochlea, delays, emulator [all]."),
+        typer.Argument(
+            help="neurons, voxels, sparse, network, cochlea, delays, emulator, boxes, streaming "
+            "[all]."
+        ),
     ] = None,
     repeats: Annotated[int, typer.Option(help="Turns that each candidate takes.")] = 15,
     out: Annotated[Path | None, typer.Option(help="Also write the tables to this .md.")] = None,
