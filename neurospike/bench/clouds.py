@@ -19,10 +19,17 @@ FRAMES = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "kitti
 
 def lidar() -> tuple[str, ActiveSet]:
     """The voxels of a KITTI frame where one is at hand, else of a synthetic scan."""
-    frames = sorted(FRAMES.rglob("velodyne/*.bin"))
-    points = np.fromfile(frames[0], np.float32).reshape(-1, 4) if frames else scan()
+    case, points = lidar_points()
     voxels, _ = Voxelizer(VOXEL_SIZE_M, POINT_RANGE_M)(points[:, :3])
-    return ("KITTI frame" if frames else "synthetic scan"), voxels.active
+    return case, voxels.active
+
+
+def lidar_points() -> tuple[str, NDArray[np.float32]]:
+    """Points (N, 4) of a KITTI frame where one is at hand, else of a synthetic scan."""
+    frames = sorted(FRAMES.rglob("velodyne/*.bin"))
+    if not frames:
+        return "synthetic scan", scan()
+    return "KITTI frame", np.fromfile(frames[0], np.float32).reshape(-1, 4)
 
 
 def surfaces(clouds: int = 16, points: int = 10_000, edge: int = 100, seed: int = 0) -> ActiveSet:

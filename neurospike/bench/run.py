@@ -21,6 +21,7 @@ SUITES = (
     "delays",
     "emulator",
     "boxes",
+    "detector",
     "streaming",
 )
 

@@ -63,6 +63,17 @@ def kernel_map(active: ActiveSet) -> Any:
     )  # fmt: skip
 
 
+def strided(
+    c_in: int, c_out: int, key: str, kernel: int | list[int], stride: int | list[int], pad: int
+) -> Any:
+    """A strided convolution without bias, whose map is kept under ``key``."""
+    spconv = load()
+    return spconv.SparseConv3d(
+        c_in, c_out, kernel, stride=stride, padding=pad, bias=False, indice_key=key,
+        algo=spconv.ConvAlgo.Native,
+    )  # fmt: skip
+
+
 def submanifold(c_in: int, c_out: int, key: str = "map") -> Any:
     """A 3x3x3 submanifold convolution whose map is shared under ``key``."""
     spconv = load()
@@ -86,13 +97,17 @@ class _Level(torch.autograd.Function):
         return grads[0] * inside
 
 
-class _Spike(nn.Module):
+class Spike(nn.Module):
+    """I-LIF on every feature."""
+
     def forward(self, x: Any) -> Any:
         apply: Any = _Level.apply
         return x.replace_feature(apply(x.features))
 
 
-class _Norm(nn.Module):
+class Norm(nn.Module):
+    """Torch's BatchNorm over the voxels."""
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.norm = nn.BatchNorm1d(channels, eps=BN_EPS, momentum=BN_MOMENTUM)
@@ -101,12 +116,14 @@ class _Norm(nn.Module):
         return x.replace_feature(self.norm(x.features))
 
 
-class _Block(nn.Module):
+class Block(nn.Module):
+    """E-3DSNN's block: one convolution, then two, with membrane shortcuts."""
+
     def __init__(self, channels: int, key: str) -> None:
         super().__init__()
 
         def unit() -> list[nn.Module]:
-            return [_Spike(), submanifold(channels, channels, key), _Norm(channels)]
+            return [Spike(), submanifold(channels, channels, key), Norm(channels)]
 
         self.local = nn.Sequential(*unit())
         self.mix = nn.Sequential(*unit(), *unit())
@@ -121,18 +138,15 @@ class E3DSNNTwin(nn.Module):
 
     def __init__(self, num_classes: int = 40, in_features: int = 6) -> None:
         super().__init__()
-        spconv, size = load(), SIZES["T"]
-        layers: list[Any] = [submanifold(in_features, size.stem, "stem"), _Norm(size.stem)]
+        size = SIZES["T"]
+        layers: list[Any] = [submanifold(in_features, size.stem, "stem"), Norm(size.stem)]
         for _ in range(2):
-            layers += [_Spike(), submanifold(size.stem, size.stem, "stem"), _Norm(size.stem)]
+            layers += [Spike(), submanifold(size.stem, size.stem, "stem"), Norm(size.stem)]
         inputs = size.stem
         for stage, outputs in enumerate(size.stages):
-            down = spconv.SparseConv3d(
-                inputs, outputs, 2, stride=2, bias=False, indice_key=f"down{stage}",
-                algo=spconv.ConvAlgo.Native,
-            )  # fmt: skip
-            layers += [_Spike(), down, _Norm(outputs)]
-            layers += [_Block(outputs, f"stage{stage}") for _ in range(size.blocks)]
+            down = strided(inputs, outputs, f"down{stage}", 2, 2, 0)
+            layers += [Spike(), down, Norm(outputs)]
+            layers += [Block(outputs, f"stage{stage}") for _ in range(size.blocks)]
             inputs = outputs
         self.body = nn.Sequential(*layers)
         self.head = nn.Linear(inputs, num_classes)

@@ -37,8 +37,8 @@ class E3DSNNDetector(nn.Module):
         Where the anchors stand.
     voxel_size, point_range
         What the voxels must have been made with, in metres.
-    spatial_shape
-        Edges of that grid, in voxels.
+    spatial_shape, padded_shape
+        Edges of that grid in voxels, and of the one that the stages halve without losing a plane.
 
     Shape
     -----
@@ -65,7 +65,11 @@ class E3DSNNDetector(nn.Module):
         self.spatial_shape = grid_shape(voxel_size, point_range)
         self.grid = grid
         x, y, z = self.spatial_shape
-        self._padded: Shape3 = (-(-x // multiple) * multiple, -(-y // multiple) * multiple, z + 1)
+        self.padded_shape: Shape3 = (
+            -(-x // multiple) * multiple,
+            -(-y // multiple) * multiple,
+            z + 1,
+        )
         self.backbone = backbone
         self.to_bev = ToBEV()
         self.bev = bev
@@ -83,7 +87,7 @@ class E3DSNNDetector(nn.Module):
                 f"E3DSNNDetector.x: must lie on the grid {self.spatial_shape} of its point_range "
                 f"and voxel_size; got {x.spatial_shape}. Voxelise with the model's own values."
             )
-        _, spikes = self.backbone(x, self._padded)
+        _, spikes = self.backbone(x, self.padded_shape)
         seen = self.to_bev(spikes)
         maps: Maps = self.head(self.bev(seen if seen.ndim == 5 else seen[None]))
         return maps
