@@ -10,14 +10,15 @@ import numpy as np
 import typer
 
 from neurospike.cli.common import need, print_json, say
+from neurospike.cli.label_points import is_segmenter, label_scans
 from neurospike.cli.scans import (
     Found,
     OpenDetector,
     find_scans,
-    finite,
     open_detector,
     plain,
     read_calibration,
+    read_finite,
 )
 from neurospike.errors import ArgumentError
 
@@ -33,8 +34,12 @@ def detect(
             metavar="SCAN...",
         ),
     ],
-    checkpoint: Annotated[Path, typer.Option("--ckpt", help="A detector's .safetensors file.")],
-    out: Annotated[Path, typer.Option(help="The .json file to write; of many scans, a folder.")],
+    checkpoint: Annotated[
+        Path, typer.Option("--ckpt", help="A detector or segmenter, .safetensors.")
+    ],
+    out: Annotated[
+        Path, typer.Option(help="The .json to write, or .label; of many scans, a folder.")
+    ],
     calib: Annotated[
         Path | None,
         typer.Option(help="The camera's KITTI calib .txt: crops scans to its view [no crop]."),
@@ -56,6 +61,7 @@ def detect(
     """Find objects in LiDAR scans, one scan after the other; report the latency.
 
     A detector that was trained on what a camera sees wants scans cropped to that: give --calib.
+    With a segmenter's checkpoint points are labelled: --out is then a SemanticKITTI .label file.
 
     Example: neurospike detect 000001.bin --ckpt runs/kitti-0/best.safetensors --out boxes.json
 
@@ -63,12 +69,17 @@ def detect(
     """
     paths = find_scans(scans)
     many = len(paths) > 1
-    _check(
-        many=many, out=out, calib=calib, kitti_out=kitti_out, score=score, columns=columns,
-        drawn={"--figure": picture, "--html": html},
-    )  # fmt: skip
+    _check_both({"--figure": picture, "--html": html}, many=many, columns=columns)
     # The summary says how many points were rejected; the log would say it once more.
     logging.getLogger("neurospike").setLevel(logging.ERROR)
+    if is_segmenter(checkpoint):
+        if calib is not None:
+            raise ArgumentError("--calib: is for boxes; a segmenter labels all around.")
+        label_scans(
+            paths, checkpoint, out, picture=picture, html=html, columns=columns, as_json=as_json
+        )
+        return
+    _check_boxes(many=many, out=out, calib=calib, kitti_out=kitti_out, score=score)
     calibration = read_calibration(calib)
     opened = open_detector(checkpoint, score=score, remember=max(len(paths), 1))
     rows: list[dict[str, Any]] = []
@@ -94,20 +105,29 @@ def detect(
     say(f"boxes: {out}")
 
 
-def _check(
+def _check_both(drawn: dict[str, Path | None], *, many: bool, columns: int) -> None:
+    """What detectors and segmenters ask for alike."""
+    if columns < 4:
+        raise ArgumentError(f"--columns: a network needs the intensity, 4 or more; got {columns}.")
+    for option, path in drawn.items():
+        if path is not None and many:
+            raise ArgumentError(f"{option}: draws one scan; give one, or use `neurospike view`.")
+    if drawn["--figure"] is not None:
+        need("train", "matplotlib")
+    if drawn["--html"] is not None:
+        need("train", "plotly")
+
+
+def _check_boxes(
     *,
     many: bool,
     out: Path,
     calib: Path | None,
     kitti_out: Path | None,
     score: float,
-    columns: int,
-    drawn: dict[str, Path | None],
 ) -> None:
     if not 0 <= score <= 1:
         raise ArgumentError(f"--score: must lie in 0..1; got {score}.")
-    if columns < 4:
-        raise ArgumentError(f"--columns: a network needs the intensity, 4 or more; got {columns}.")
     if kitti_out is not None and calib is None:
         raise ArgumentError("--kitti-out: boxes of KITTI's layout are the camera's; give --calib.")
     for option, path in {"--out": out, "--kitti-out": kitti_out}.items():
@@ -118,25 +138,14 @@ def _check(
             raise ArgumentError(f"{option}: of many scans must be a folder; got {path}.")
         if not many and path.suffix != suffix:
             raise ArgumentError(f"{option}: must end in {suffix}; got {path}.")
-    for option, path in drawn.items():
-        if path is not None and many:
-            raise ArgumentError(f"{option}: draws one scan; give one, or use `neurospike view`.")
-    if drawn["--figure"] is not None:
-        need("train", "matplotlib")
-    if drawn["--html"] is not None:
-        need("train", "plotly")
 
 
 def _run(
     path: Path, opened: OpenDetector, calibration: Calibration | None, *, columns: int
 ) -> tuple[dict[str, Any], Found]:
     """A row of the summary, and what was found."""
-    from neurospike.datasets import read_velodyne
-
-    scan = read_velodyne(path, columns=columns)[:, :4]
-    kept = finite(scan)
-    if not len(kept):
-        raise ArgumentError(f"{path}: none of the {len(scan)} points is finite; record it again.")
+    scan, rows = read_finite(path, columns=columns)
+    kept = scan[rows]
     seen = kept if calibration is None else kept[calibration.in_image(kept)]
     result = opened.session(seen)
     found = plain(result.output, opened.classes)

@@ -67,7 +67,7 @@ def open_detector(checkpoint: Path, *, score: float, remember: int = 1000) -> Op
     recipe = models.read_info(checkpoint).extra.get("recipe", {})
     data = recipe.get("data", {}) if isinstance(recipe, dict) else {}
     arguments = data.get("arguments", {})
-    crops = bool(arguments.get("crop_to_image", data.get("name") == "streets"))
+    crops = bool(arguments.get("crop_to_image", data.get("name") in ("kitti", "streets")))
     return OpenDetector(session, tuple(classes), crops)
 
 
@@ -167,7 +167,18 @@ def plain(detections: Any, classes: Sequence[str]) -> Found:
     )
 
 
-def finite(points: NDArray[Any]) -> NDArray[Any]:
-    """The points whose every value is finite."""
-    kept: NDArray[Any] = points[np.isfinite(points).all(axis=1)]
-    return kept
+def read_finite(path: Path, *, columns: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Points (N, 4) of a scan, and which of them are finite.
+
+    Raises
+    ------
+    DataError
+        A scan that is missing, damaged, or without any finite point.
+    """
+    from neurospike.datasets import read_velodyne
+
+    scan = read_velodyne(path, columns=columns)[:, :4]
+    kept = np.asarray(np.isfinite(scan).all(axis=1))
+    if not kept.any():
+        raise DataError(f"{path}: none of the {len(scan)} points is finite; record it again.")
+    return scan, kept

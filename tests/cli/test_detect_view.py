@@ -11,8 +11,9 @@ from neurospike import models
 from neurospike.cli.main import main
 from neurospike.datasets.calibration import Calibration
 from neurospike.datasets.kitti_labels import read_objects, write_objects
-from neurospike.datasets.semantic_kitti_labels import write_labels
+from neurospike.datasets.semantic_kitti_labels import CLASSES, read_labels, write_labels
 from neurospike.runtime import read_boxes, write_boxes
+from neurospike.train import load_recipe
 
 RANGE = (0.0, -10.0, -3.0, 20.0, 10.0, 1.0)
 CAR = [[9.0, 1.0, -0.9, 3.9, 1.6, 1.5, 0.2]]
@@ -232,3 +233,68 @@ def test_a_network_that_finds_no_boxes_is_refused(
     models.save(models.create("e3dsnn", num_classes=2), folder / "net.safetensors")
     assert detect("scan.bin", "--out", "o.json") == 2
     assert "finds no boxes" in capsys.readouterr().err
+
+
+@pytest.fixture
+def segmenter(folder: Path) -> Path:
+    """A checkpoint as a run of streets-segment writes it, untrained and coarse."""
+    recipe = load_recipe("streets-segment").model_dump(mode="json")
+    recipe["scan"] |= {"voxel_size": [0.5] * 3, "point_range": list(RANGE), "relative": False}
+    model = models.create("e3dsnn_segmenter", in_features=4, **recipe["model"]["arguments"])
+    path = folder / "segment.safetensors"
+    models.save(model, path, extra={"recipe": recipe, "classes": list(CLASSES), "seed": 0})
+    return path
+
+
+def test_a_segmenter_labels_points(
+    segmenter: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = np.fromfile("scan.bin", np.float32).reshape(-1, 4)
+    rows[:7, 2] = np.nan
+    rows.tofile("holes.bin")
+    drawn = ["--figure", "seg.png", "--html", "seg.html"]
+    arguments = ["detect", "holes.bin", "--ckpt", str(segmenter), "--out", "seg.label", *drawn]
+    assert main(arguments) == 0
+    labels, _ = read_labels(folder / "seg.label")
+    inside = ((rows[:, :3] >= RANGE[:3]) & (rows[:, :3] < RANGE[3:])).all(axis=1)
+    assert np.array_equal(labels >= 0, inside)
+    assert f"{int(inside.sum())} of 700 points labelled" in capsys.readouterr().out
+    assert all((folder / name).stat().st_size > 5_000 for name in ("seg.png", "seg.html"))
+    assert main(["view", "holes.bin", "--labels", "seg.label", "--out", "back.png"]) == 0
+    many = ["detect", "holes.bin", "scan.bin", "--ckpt", str(segmenter), "--out", "labels"]
+    capsys.readouterr()
+    assert main([*many, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert sum(document["scans"][1]["shares"].values()) == pytest.approx(1.0)
+    assert len(list((folder / "labels").iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--out", "o.json"], "must end in .label"),
+        (["nan.bin", "--out", "o.label"], "must be a folder"),
+        (["--out", "o.label", "--calib", "calib.txt"], "--calib"),
+        (["--out", "o.label", "--columns", "3"], "--columns"),
+    ],
+)
+def test_bad_input_to_a_segmenter_is_one_line(
+    segmenter: Path,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    assert main(["detect", "scan.bin", *arguments, "--ckpt", str(segmenter)]) == 2
+    (error,) = capsys.readouterr().err.strip().splitlines()
+    assert message in error
+    assert not (folder / "o.label").exists()
+
+
+def test_a_segmenter_of_other_classes_is_refused(
+    segmenter: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    extra = {**models.read_info(segmenter).extra, "classes": ["a", "b"]}
+    models.save(models.load(segmenter), segmenter, extra=extra)
+    assert main(["detect", "scan.bin", "--ckpt", str(segmenter), "--out", "o.label"]) == 2
+    assert "not SemanticKITTI's 19" in capsys.readouterr().err
