@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from neurospike import datasets, hw
+from neurospike import datasets
 from neurospike.train.recipe import load_recipe
 from neurospike.train.run import build_model
 from neurospike.train.samples import build_loader
@@ -37,8 +37,6 @@ def test_the_small_network_learns_from_streets(streets: datasets.Streets) -> Non
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < losses[0] - 0.1
-    counted = hw.count(model.eval(), x)
-    assert counted.synops > counted.macs > 0
 
 
 def test_the_published_recipe_fits_nineteen_classes(streets: datasets.Streets) -> None:
