@@ -87,10 +87,16 @@ class E3DSNNDetector(nn.Module):
                 f"E3DSNNDetector.x: must lie on the grid {self.spatial_shape} of its point_range "
                 f"and voxel_size; got {x.spatial_shape}. Voxelise with the model's own values."
             )
-        _, spikes = self.backbone(x, self.padded_shape)
-        seen = self.to_bev(spikes)
-        maps: Maps = self.head(self.bev(seen if seen.ndim == 5 else seen[None]))
+        spikes, fine = self.backbone(x, self.padded_shape)
+        maps: Maps = self.head(self.bev(self._seen(spikes), self._seen(fine)))
         return maps
+
+    def _seen(self, spikes: VoxelTensor | None) -> Tensor | None:
+        """(T, B, C, X, Y)."""
+        if spikes is None:
+            return None
+        seen: Tensor = self.to_bev(spikes)
+        return seen if seen.ndim == 5 else seen[None]
 
     def loss(
         self, maps: Maps, boxes: Sequence[Tensor], labels: Sequence[Tensor]
@@ -144,6 +150,8 @@ def e3dsnn_detector(
     bev_layers: Sequence[int] = (5, 5),
     up_channels: int = 128,
     output_stride: int | None = None,
+    fine_channels: int = 0,
+    head_layers: int = 0,
     steps: int = 1,
     max_spikes: int = 4,
     spiking: bool = True,
@@ -170,6 +178,12 @@ def e3dsnn_detector(
     output_stride
         Edge of a cell of the head, in voxels: that of the last stage (8 by default) unless given,
         or half of it.
+    fine_channels
+        Channels of a map of the last stage but one that joins the bird's-eye view at half the
+        stride; 0 for none. It needs ``output_stride`` to be half the last stage's.
+    head_layers
+        Convolutions on the sum of all scales, before the head; with 0 the head reads each scale,
+        as published.
     steps, max_spikes
         T and D of the integer neurons; the paper's setting is 1 x 4. Raise D before T.
     spiking
@@ -188,7 +202,7 @@ def e3dsnn_detector(
     channels, overall stride 8). Anchors, box coding, losses and head: Yan et al., SECOND, Sensors
     2018, 18(10), 3337. The widths of the bird's-eye view: Deng et al., Voxel R-CNN, AAAI 2021,
     arXiv:2012.15712. Ours: neurons and membrane shortcuts in the bird's-eye view, one logit an
-    anchor, ``output_stride``, T > 1, and no second stage.
+    anchor, ``output_stride``, ``fine_channels``, ``head_layers``, T > 1, and no second stage.
 
     Examples
     --------
@@ -204,6 +218,11 @@ def e3dsnn_detector(
     for name, value in numbers.items():
         if value < 1:
             raise ArgumentError(f"e3dsnn_detector.{name}: must be 1 or more; got {value}.")
+    if fine_channels < 0 or head_layers < 0 or len(channels) < 2:
+        raise ArgumentError(
+            "e3dsnn_detector.fine_channels, head_layers: must be 0 or more, and channels hold two "
+            f"stages or more; got {fine_channels}, {head_layers} and {tuple(channels)}."
+        )
     if len(bev_layers) != len(bev_channels) or min(bev_layers) < 0:
         raise ArgumentError(
             "e3dsnn_detector.bev_layers: must hold a number, 0 or more, for each of "
@@ -212,16 +231,32 @@ def e3dsnn_detector(
     stride = 2 ** len(channels)
     enlarge = _enlarged(stride, output_stride)
     shape = grid_shape(voxel_size, point_range)
-    height = planes(shape[2] + 1, len(channels))
+    height = (planes(shape[2] + 1, len(channels)) - 3) // 2 + 1
     if height < 1:
         raise ArgumentError(
             f"e3dsnn_detector.voxel_size: {shape[2]} voxels of height are too few for "
             f"{len(channels)} stages; got edges {tuple(voxel_size)} m. Use lower voxels or fewer "
             "stages."
         )
+    if fine_channels and enlarge == 1:
+        raise ArgumentError(
+            f"e3dsnn_detector.fine_channels: needs output_stride={stride // 2}, where its map "
+            f"joins; got {fine_channels} with output_stride={output_stride}."
+        )
+    fine = (fine_channels, planes(shape[2] + 1, len(channels) - 1)) if fine_channels else None
     x_low, y_low = float(point_range[0]), float(point_range[1])
     cell = (stride // enlarge * float(voxel_size[0]), stride // enlarge * float(voxel_size[1]))
     grid = AnchorGrid.of_classes(classes, (x_low, y_low), cell)
+    bev = BEVBackbone(
+        height * out_channels,
+        bev_channels,
+        bev_layers,
+        up_channels,
+        max_spikes=max_spikes,
+        enlarge=enlarge,
+        fine_inputs=fine_channels,
+        head_layers=head_layers,
+    )
     model = E3DSNNDetector(
         VoxelBackbone(
             in_features,
@@ -231,16 +266,10 @@ def e3dsnn_detector(
             blocks=blocks,
             steps=steps if spiking else 1,
             max_spikes=max_spikes,
+            fine=fine,
         ),
-        BEVBackbone(
-            height * out_channels,
-            bev_channels,
-            bev_layers,
-            up_channels,
-            max_spikes=max_spikes,
-            enlarge=enlarge,
-        ),
-        AnchorHead(len(bev_channels), up_channels, grid.per_cell),
+        bev,
+        AnchorHead(bev.outputs, up_channels, grid.per_cell),
         grid,
         classes=tuple(classes),
         voxel_size=tuple(float(edge) for edge in voxel_size),

@@ -44,7 +44,10 @@ def test_twin_multiplies_everywhere() -> None:
     assert counted.macs == hw.count(hw.ann_twin(model), x).macs
 
 
-@pytest.mark.parametrize("changes", [{}, {"steps": 2, "output_stride": 4}])
+FINE = {"steps": 2, "output_stride": 4, "fine_channels": 8, "head_layers": 1}
+
+
+@pytest.mark.parametrize("changes", [{}, FINE])
 def test_emulation_is_torch_neuron_by_neuron(changes: dict[str, object]) -> None:
     model, x = settled(**changes)
     network = hw.lower(model, x)

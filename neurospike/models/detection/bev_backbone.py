@@ -56,16 +56,23 @@ class BEVBackbone(nn.Module):
         Channels that each scale gives to the output.
     enlarge
         Cells of the output along an edge, for each cell of the input: 1 or 2.
+    fine_inputs
+        Channels of a second map, at the edges of the output, which joins as a scale of its own;
+        0 for none.
+    head_layers
+        Convolutions on the sum of all scales; with 0 the scales stay apart.
 
     Shape
     -----
-    in:  (T, B, inputs, X, Y), spikes; X and Y multiples of 2 ** (scales - 1)
-    out: of every scale (T, B, up_channels, X * enlarge, Y * enlarge), membranes
+    in:  (T, B, inputs, X, Y), spikes; X and Y multiples of 2 ** (scales - 1); and, with
+         ``fine_inputs``, (T, B, fine_inputs, X * enlarge, Y * enlarge), spikes
+    out: of every scale, or of their sum, (T, B, up_channels, X * enlarge, Y * enlarge), membranes
 
     Source
     ------
     The scales are those of Yan et al., SECOND, Sensors 2018, 18(10), 3337. Ours: neurons in place
-    of ReLU, each before its convolution, the shortcuts of membranes, and ``enlarge``.
+    of ReLU, each before its convolution, the shortcuts of membranes, ``enlarge``, the fine map
+    and the convolutions on the sum.
     """
 
     def __init__(
@@ -77,6 +84,8 @@ class BEVBackbone(nn.Module):
         *,
         max_spikes: int,
         enlarge: int = 1,
+        fine_inputs: int = 0,
+        head_layers: int = 0,
     ) -> None:
         super().__init__()
         self.downs = nn.ModuleList()
@@ -99,15 +108,33 @@ class BEVBackbone(nn.Module):
             )
             self.ups.append(up)
             inputs = width
+        self.fine = (
+            SpikeConv2d(fine_inputs, up_channels, max_spikes, spiking_input=True)
+            if fine_inputs
+            else None
+        )
+        self.joined = nn.ModuleList(
+            SpikeConv2d(up_channels, up_channels, max_spikes) for _ in range(head_layers)
+        )
+        self.outputs = 1 if head_layers else len(channels) + (fine_inputs > 0)
 
-    def forward(self, x: Tensor) -> list[Tensor]:
+    def forward(self, x: Tensor, fine: Tensor | None = None) -> list[Tensor]:
         outputs = []
         for down, scale, up in zip(self.downs, self.scales, self.ups, strict=True):
             x = down(x)
             for unit in _units(scale):
                 x = x + unit(x)
             outputs.append(up(x))
-        return outputs
+        if self.fine is not None:
+            outputs.append(self.fine(fine))
+        if not len(self.joined):
+            return outputs
+        y = outputs[0]
+        for output in outputs[1:]:
+            y = y + output
+        for unit in self.joined:
+            y = y + unit(y)
+        return [y]
 
 
 def _units(scale: nn.Module) -> list[nn.Module]:

@@ -36,10 +36,20 @@ class SpikeDown(nn.Sequential):
 class VoxelBackbone(nn.Module):
     """Voxels to spikes on a grid eight times coarser, of few planes.
 
+    Parameters
+    ----------
+    stem, channels, out_channels
+        Channels of the stem, of each stage, and of each plane of the output.
+    blocks
+        Blocks a stage.
+    fine
+        Channels, and planes of the last stage but one, of a second output: what stands in each
+        column there, in one plane. None for none.
+
     Shape
     -----
-    in:  VoxelTensor, features (N, in_features)
-    out: the membranes of every stage, and the spikes of the last layer, VoxelTensors with
+    in:  VoxelTensor, features (N, in_features), and the grid that it is brought onto
+    out: spikes at the overall stride, and those of the stage before or None; VoxelTensors with
          features (N', C) where T = 1 and (T, N', C) otherwise
 
     Source
@@ -47,7 +57,7 @@ class VoxelBackbone(nn.Module):
     E-3DSNN, arXiv:2412.07360: the stem of three submanifold convolutions and one more, stages of
     a strided convolution 3x3x3 and blocks, then 3x1x1 along the height with stride 2. Departures:
     the grid's x and y edges are padded, so that no plane is lost on the way down and up again;
-    T > 1 is offered.
+    T > 1 and ``fine`` are offered.
     """
 
     def __init__(
@@ -60,6 +70,7 @@ class VoxelBackbone(nn.Module):
         blocks: int,
         steps: int,
         max_spikes: int,
+        fine: tuple[int, int] | None = None,
     ) -> None:
         super().__init__()
         self.stem = SpikeVoxelCoding(in_features, stem, steps, max_spikes)
@@ -75,6 +86,16 @@ class VoxelBackbone(nn.Module):
             inputs, out_channels, max_spikes, kernel=(1, 1, 3), stride=(1, 1, 2), padding=(0, 0, 0)
         )
         self.fire = ILIF(max_spikes)
+        self.column: nn.Sequential | None = None
+        if fine is not None:
+            width, height = fine
+            self.column = nn.Sequential(
+                SpikeDown(
+                    channels[-2], width, max_spikes,
+                    kernel=(1, 1, height), stride=(1, 1, height), padding=(0, 0, 0),
+                ),
+                ILIF(max_spikes),
+            )  # fmt: skip
 
     @property
     def stride(self) -> int:
@@ -83,18 +104,18 @@ class VoxelBackbone(nn.Module):
 
     def forward(
         self, x: VoxelTensor, shape: tuple[int, int, int]
-    ) -> tuple[list[VoxelTensor], VoxelTensor]:
-        """Membranes of every stage, and the spikes on the grid of the bird's-eye view."""
+    ) -> tuple[VoxelTensor, VoxelTensor | None]:
+        """Spikes on the grid of the bird's-eye view, and on the finer one."""
         x = self.entry(self.stem(on_grid(x, shape)))
-        stages = []
+        before = x
         for stage in self.stages:
-            x = stage(x)
-            stages.append(x)
-        return stages, self.fire(self.squeeze(x))
+            before, x = x, stage(x)
+        fine = None if self.column is None else self.column(before)
+        return self.fire(self.squeeze(x)), fine
 
 
 def planes(z: int, stages: int) -> int:
-    """Planes of height that are left of ``z`` voxels after the stages and the last layer."""
+    """Planes of height that are left of ``z`` after so many stages."""
     for _ in range(stages):
         z = (z - 1) // 2 + 1
-    return (z - 3) // 2 + 1
+    return z

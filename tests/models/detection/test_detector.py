@@ -54,7 +54,10 @@ def test_every_score_starts_near_the_prior() -> None:
     assert float(logits.sigmoid().mean()) == pytest.approx(0.01, abs=0.005)
 
 
-@pytest.mark.parametrize("changes", [{}, {"steps": 2}, {"spiking": False}])
+FINE = {"output_stride": 4, "fine_channels": 8, "head_layers": 1}
+
+
+@pytest.mark.parametrize("changes", [{}, {"steps": 2}, {"spiking": False}, FINE])
 def test_gradients_reach_every_parameter(changes: dict[str, object]) -> None:
     x, boxes, labels = batch(2)
     model = small(**changes)
@@ -143,6 +146,8 @@ def test_a_scan_without_voxels_is_legal() -> None:
         ({"stem": 0}, "stem: must be 1 or more"),
         ({"bev_layers": (1,)}, "bev_layers: must hold a number"),
         ({"output_stride": 2}, "output_stride: must be 8, or 4"),
+        ({"fine_channels": 8}, "fine_channels: needs output_stride=4"),
+        ({"head_layers": -1}, "must be 0 or more"),
         ({"voxel_size": (0.1, 0.1, 2.0)}, "voxels of height are too few"),
     ],
 )
