@@ -21,7 +21,7 @@ from neurospike.datasets._common import (
 from neurospike.datasets.kitti import read_velodyne
 from neurospike.datasets.objects import Floats
 from neurospike.datasets.scan_index import Facts, index_place, indexed
-from neurospike.datasets.semantic_kitti_labels import CLASSES, read_labels
+from neurospike.datasets.semantic_kitti_labels import CLASSES, SHARES, read_labels
 from neurospike.datasets.semantic_kitti_poses import read_poses
 from neurospike.errors import DataError
 
@@ -89,6 +89,7 @@ class SemanticKITTI(Samples):
     """
 
     classes = CLASSES
+    shares = SHARES
 
     def __init__(
         self,

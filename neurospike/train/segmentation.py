@@ -139,7 +139,13 @@ class PointMeter:
 
 
 def class_shares(source: Source) -> NDArray[np.float64]:
-    """Share of each class in the labelled points of some evenly spaced scans."""
+    """Share of each class in the labelled points: published ones, or those of some scans.
+
+    Published ones are the source's ``shares``; else evenly spaced scans are counted.
+    """
+    published: NDArray[np.float64] | None = getattr(source, "shares", None)
+    if published is not None:
+        return published
     places = np.linspace(0, len(source) - 1, min(WEIGHED_SCANS, len(source))).round().astype(int)
     counts = np.zeros(len(source.classes), np.int64)
     for place in places:

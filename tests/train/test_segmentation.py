@@ -177,6 +177,16 @@ def test_rare_classes_weigh_more() -> None:
     assert torch.isfinite(weights).all()
 
 
+def test_published_shares_give_the_released_weights() -> None:
+    class Published(Scenes):
+        shares = datasets.SemanticKITTI.shares
+
+    weights = class_weights(class_shares(Published()))
+    released = [3.1557, 8.7029, 7.8281, 6.1354, 6.3161, 7.9937, 8.9704, 10.1922]
+    np.testing.assert_allclose(weights[:8], released, atol=1e-3)
+    assert weights[14] == pytest.approx(1.3212, abs=1e-3)
+
+
 def test_turns_are_averaged_point_by_point() -> None:
     class North(torch.nn.Module):
         """Class 0 where a voxel's y is positive: not the same after a turn."""
