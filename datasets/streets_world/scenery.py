@@ -1,4 +1,4 @@
-"""Everything along a street that stands still and is no vehicle, as one mesh."""
+"""Everything along a street that stands still and is no vehicle."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from neurospike.datasets.streets_world import buildings, furniture, plants
-from neurospike.datasets.streets_world.mesh import Mesh, join
+from neurospike.datasets.streets_world.mesh import Mesh
 from neurospike.datasets.streets_world.road import KERB_M, Road
 
 Rng = np.random.Generator
@@ -51,8 +51,8 @@ class Site:
         )
 
 
-def scenery(road: Road, rng: Rng) -> tuple[Mesh, tuple[Site, Site]]:
-    """Ground, houses, plants and furniture, and both sides with what room they have left."""
+def scenery(road: Road, rng: Rng) -> tuple[Site, Site]:
+    """Both sides of a street with their houses, plants and furniture."""
     sites = Site(road, 1), Site(road, -1)
     nursery = plants.Nursery(rng)
     for site in sites:
@@ -63,8 +63,7 @@ def scenery(road: Road, rng: Rng) -> tuple[Mesh, tuple[Site, Site]]:
         _oddments(site, rng)
         _green(site, rng, nursery)
         _background(site, rng, nursery)
-    placed = [part for site in sites for part in site.placed]
-    return join([road.mesh(), *placed]), sites
+    return sites
 
 
 def _houses(site: Site, rng: Rng) -> None:

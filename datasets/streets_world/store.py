@@ -30,7 +30,8 @@ def read(path: Path) -> Record | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as content:
+        # Read whole first: numpy leaves a damaged file open.
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as content:
             return {name: content[name] for name in content.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         _log.warning("Streets.cache: %s is damaged (%s); making the scan again", path, error)

@@ -8,13 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from neurospike.datasets.streets_world.encounters import (
+    Model,
+    boxes_in,
+    cast_at,
+    in_reach,
+    window,
+)
 from neurospike.datasets.streets_world.materials import IGNORED
-from neurospike.datasets.streets_world.mesh import Floats, Mesh, join, turned
+from neurospike.datasets.streets_world.mesh import Floats, Mesh, join
 from neurospike.datasets.streets_world.road import GROUND, draw_road
 from neurospike.datasets.streets_world.scanner import (
-    BEAMS_DEG,
     MOUNT_M,
-    RANGE_M,
     Caster,
     Hits,
     Rays,
@@ -29,8 +34,6 @@ from neurospike.datasets.streets_world.traffic import KINDS, model, places, traf
 _START_M = 50.0
 _AHEAD_M = 70.0
 _STREAM_LAYOUT, _STREAM_SCAN, _STREAM_MODEL = 0, 1, 2
-_MIRRORS_M = 0.12
-_LARGEST_M = 8.0  # half the diagonal of the longest lorry
 
 
 @dataclass(frozen=True)
@@ -80,15 +83,6 @@ class Scan:
     actors: int
 
 
-@dataclass(frozen=True)
-class Model:
-    """An actor's mesh, its length, width and height, and what casts rays at it."""
-
-    mesh: Mesh
-    size: tuple[float, float, float]
-    caster: Caster
-
-
 class World:
     """A street by ``key``, driven through in ``scans`` scans, ``interval_s`` apart.
 
@@ -109,14 +103,9 @@ class World:
         self.speed = float(rng.uniform(3, 13)) if rng.random() < 0.85 else 0.5
         length = _START_M + self.speed * interval_s * (scans - 1) + _AHEAD_M
         self.road = draw_road(rng, length)
-        self.static, sites = scenery(self.road, rng)
-        placed = [len(site.placed) for site in sites]
+        sites = scenery(self.road, rng)
         self.actors = traffic(self.road, sites, _START_M, self.speed, rng)
-        extra = [
-            part for site, old in zip(sites, placed, strict=True) for part in site.placed[old:]
-        ]
-        if extra:
-            self.static = join([self.static, *extra])
+        self.static = join([self.road.mesh(), *(part for site in sites for part in site.placed)])
         self._caster = Caster(self.static.corners)
         self._models: dict[tuple[str, int], Model] = {}
 
@@ -183,14 +172,16 @@ class World:
     ) -> list[tuple[int, Floats, int]]:
         """Put actors into the hits; those that rays could meet, their boxes, and how many rays."""
         where = places(self.actors, time, self.road)
-        near = np.flatnonzero(_in_reach(where, pose, part)).tolist()
+        near = np.flatnonzero(in_reach(where, pose, part)).tolist()
         models = [self._model(index) for index in near]
-        boxes = _boxes_in(pose, where[near], np.array([found.size for found in models]))
+        boxes = boxes_in(pose, where[near], np.array([found.size for found in models]))
         met = []
         for index, found, box in zip(near, models, boxes, strict=True):
-            window = _window(box, part)
-            if window is not None:
-                alone = _cast_at(found, where[index], window, origins, directions, hits, index + 1)
+            rows_columns = window(box, part)
+            if rows_columns is not None:
+                alone = cast_at(
+                    found, where[index], rows_columns, origins, directions, hits, index + 1
+                )
                 met.append((index, box, alone))
         return met
 
@@ -204,33 +195,6 @@ class World:
         return self._models[which]
 
 
-def _cast_at(
-    found: Model,
-    place: Floats,
-    window: tuple[NDArray[np.int64], NDArray[np.int64]],
-    origins: Singles,
-    directions: Singles,
-    hits: Hits,
-    instance: int,
-) -> int:
-    """Cast a window's rays at one actor, take those that it stops first, and count its own."""
-    rows, columns = window
-    shape = (len(rows), len(columns))
-    block = np.ix_(rows, columns)
-    near = turned(origins[columns] - place[:3], -place[3]).astype(np.float32)
-    look = turned(directions[block], -place[3]).astype(np.float32)
-    start = np.broadcast_to(near, look.shape).reshape(-1, 3)
-    distance, triangle, cosine = found.caster.cast(start, look.reshape(-1, 3))
-    taken = np.flatnonzero(distance < hits.distance[block].ravel())
-    r, c = rows[taken // shape[1]], columns[taken % shape[1]]
-    hits.distance[r, c] = distance[taken]
-    hits.cosine[r, c] = cosine[taken]
-    hits.material[r, c] = found.mesh.material[triangle[taken]]
-    hits.label[r, c] = found.mesh.label[triangle[taken]]
-    hits.instance[r, c] = instance
-    return int(np.isfinite(distance).sum())
-
-
 def _points(
     part: Rays, distance: Singles, intensity: Singles, kept: NDArray[np.bool_], speed: float
 ) -> Singles:
@@ -239,19 +203,6 @@ def _points(
     xyz = part.directions[kept] * distance[kept][:, None]
     xyz[:, 0] += (speed * part.time[columns]).astype(np.float32)
     return np.concatenate([xyz.round(3), intensity[kept][:, None].round(2)], axis=1)
-
-
-def _in_reach(where: Floats, pose: Floats, part: Rays) -> NDArray[np.bool_]:
-    """Actors near enough, and within the field of view, wherever their corners are."""
-    x, y = where[:, 0] - pose[0, 3], where[:, 1] - pose[1, 3]
-    away = np.hypot(x, y)
-    turn = np.arctan2(y, x) - np.arctan2(pose[1, 0], pose[0, 0])
-    turn = np.abs(np.mod(turn + np.pi, 2 * np.pi) - np.pi)
-    reach = np.where(away > 2 * _LARGEST_M, _LARGEST_M / np.maximum(away, 1.0) * 1.2, np.pi)
-    inside: NDArray[np.bool_] = (away < RANGE_M[1] + _LARGEST_M) & (
-        turn < np.abs(part.azimuth).max() + reach
-    )
-    return inside
 
 
 def _in_world(part: Rays, pose: Floats, speed: float) -> tuple[Singles, Singles]:
@@ -276,41 +227,3 @@ def _static_hits(caster: Caster, static: Mesh, origins: Singles, directions: Sin
         label.reshape(shape),
         np.zeros(shape, dtype=np.int32),
     )
-
-
-def _boxes_in(pose: Floats, where: Floats, sizes: Floats) -> Floats:
-    """Actors' boxes (M, 7) as the scanner sees them."""
-    sizes = sizes.reshape(-1, 3)
-    middle = where[:, :3] - pose[:3, 3]
-    middle[:, 2] += sizes[:, 2] / 2
-    ahead = np.stack([np.cos(where[:, 3]), np.sin(where[:, 3]), 0 * where[:, 3]], axis=1)
-    centre = (pose[:3, :3] * middle[:, :, None]).sum(axis=1)
-    look = (pose[:3, :3] * ahead[:, :, None]).sum(axis=1)
-    return np.column_stack([centre, sizes, np.arctan2(look[:, 1], look[:, 0])])
-
-
-def _window(box: Floats, part: Rays) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
-    """Beams and columns that may meet a box."""
-    half = box[3:6] / 2 + (0.1, _MIRRORS_M, 0.1)
-    corners = turned(half * _SIGNS, float(box[6])) + box[:3]
-    middle = np.arctan2(box[1], box[0])
-    level = np.hypot(corners[:, 0], corners[:, 1])
-    # A box may come nearer than its corners: half its width at most.
-    nearest = max(float(level.min()) - float(half[1]), 0.5)
-    spread = np.pi
-    if np.hypot(box[0], box[1]) > np.hypot(half[0], half[1]) + 0.5:
-        turn = np.arctan2(corners[:, 1], corners[:, 0]) - middle
-        spread = np.abs(np.mod(turn + np.pi, 2 * np.pi) - np.pi).max() + 0.02
-    away = np.abs(np.mod(part.azimuth - middle + np.pi, 2 * np.pi) - np.pi)
-    columns = np.flatnonzero(away <= spread)
-    low, high = float(corners[:, 2].min()), float(corners[:, 2].max())
-    lowest = np.arctan2(low, nearest if low < 0 else level.max())
-    highest = np.arctan2(high, nearest if high > 0 else level.max())
-    # The tilted scanner sees an upright box a little higher or lower.
-    rows = np.flatnonzero(
-        (np.degrees(lowest) - 0.6 <= BEAMS_DEG) & (np.degrees(highest) + 0.6 >= BEAMS_DEG)
-    )
-    return (rows, columns) if len(rows) and len(columns) else None
-
-
-_SIGNS = np.array([[i, j, k] for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)], dtype=np.float64)
