@@ -124,12 +124,12 @@ class RunFolder(lightning.Callback):
         partial = self.folder / f".{RESUME}.partial"
         trainer.save_checkpoint(partial)
         os.replace(partial, self.folder / RESUME)
+        known = self._column in metrics
         log.info(
-            "epoch %d/%d  train loss %.3f  validation %s %.1f %%  %.1f s",
+            "epoch %d/%d  train loss %.3f  %s%.1f s",
             trainer.current_epoch + 1,
             trainer.max_epochs,
             metrics.get("train_loss", float("nan")),
-            self.score,
-            100 * metrics.get(self._column, float("nan")),
+            f"validation {self.score} {100 * metrics[self._column]:.1f} %  " if known else "",
             row["seconds"],
         )
