@@ -57,6 +57,7 @@ class Some:
     def __init__(self, source: Source, places: Sequence[int]) -> None:
         self.classes = source.classes
         self.units_total = getattr(source, "units_total", 0)
+        self.shares = getattr(source, "shares", None)
         self._source = source
         self._places = places
 

@@ -1,12 +1,16 @@
 """The shipped recipes of segmentation, on scans of Streets."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 
 from neurospike import datasets
 from neurospike.train.recipe import load_recipe
 from neurospike.train.run import build_model
-from neurospike.train.samples import build_loader
+from neurospike.train.samples import build_loader, build_source
+from neurospike.train.segmentation import class_shares
 from neurospike.train.tasks import build_task
 
 pytest.importorskip("open3d")
@@ -50,3 +54,15 @@ def test_the_published_recipe_fits_nineteen_classes(streets: datasets.Streets) -
     x = task.encode(task.collate([samples[(0, 0)]]))
     assert x.features.shape[1] == 4
     assert x.spatial_shape == (1408, 1408, 120)
+
+
+def test_semantickitti_keeps_its_published_shares_where_scans_are_held_out(
+    streets: datasets.Streets, tmp_path: Path
+) -> None:
+    scan = streets[0]
+    for name in ("000000", "000001"):
+        columns = (scan["points"][:500], scan["label"][:500])
+        datasets.write_semantic_scan(tmp_path, "00", name, *columns)
+    recipe = load_recipe("semantickitti")
+    source = build_source(recipe.data, "train", root=tmp_path)
+    assert np.array_equal(class_shares(source), datasets.SemanticKITTI.shares)
