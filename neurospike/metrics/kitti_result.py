@@ -18,7 +18,7 @@ MEASURES = ("2d", "bev", "3d", "aos")
 POINTS = (40, 11)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class KittiAP:
     """Average precisions in percent: ``result["Car", "3d", "moderate", 40]``.
 
