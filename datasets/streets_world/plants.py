@@ -27,7 +27,7 @@ def tree(rng: Rng) -> Mesh:
     bare = float(rng.uniform(1.2, 2.7))
     thick = float(rng.uniform(0.10, 0.28))
     trunk = tube((0, 0, -0.1), (0, 0, bare + 0.5), (thick, thick * 0.75), 8, caps=False)
-    radius = tall * float(rng.uniform(0.22, 0.36))
+    radius = tall * float(rng.uniform(0.24, 0.38))
     middle = np.array([0, 0, (bare + tall) / 2])
     spread = np.array([radius, radius, (tall - bare) / 2])
     count = int(rng.integers(4, 9))

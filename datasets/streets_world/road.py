@@ -278,7 +278,7 @@ def draw_road(rng: Rng, length: float) -> Road:
 
 
 def _draw_side(rng: Rng) -> Side:
-    style = str(rng.choice(("town", "houses", "green", "works"), p=(0.36, 0.38, 0.17, 0.09)))
+    style = str(rng.choice(("town", "houses", "green", "works"), p=(0.34, 0.36, 0.22, 0.08)))
     parking = float(rng.choice((0.0, rng.uniform(2.0, 2.5), rng.uniform(4.6, 5.2)),
                                p=(0.30, 0.50, 0.20)))  # fmt: skip
     verge = float(rng.uniform(1.0, 2.5)) if rng.random() < 0.5 else 0.0

@@ -57,11 +57,11 @@ def scenery(road: Road, rng: Rng) -> tuple[Site, Site]:
     nursery = plants.Nursery(rng)
     for site in sites:
         _houses(site, rng)
+        _green(site, rng, nursery)
         _gardens(site, rng, nursery)
         _poles(site, rng)
         _verge(site, rng, nursery)
         _oddments(site, rng)
-        _green(site, rng, nursery)
         _background(site, rng, nursery)
     return sites
 
@@ -172,11 +172,24 @@ def _oddments(site: Site, rng: Rng) -> None:
 
 
 def _green(site: Site, rng: Rng, nursery: plants.Nursery) -> None:
+    """A thicket along the sidewalk with trees and bushes behind it; gardens have bits of one."""
+    edge = site.side.walk_to + 1.6
+    share = {"green": 0.85, "houses": 0.25, "works": 0.25}.get(site.side.style, 0.0)
+    at, grows = site.span[0], False
+    while at < site.span[1]:
+        if rng.random() < 0.12:
+            grows = bool(rng.random() < share)
+        outwards = edge + float(rng.normal(0, 0.35))
+        if grows and not site.plot_at(at, 0.5) and site.claim(at, outwards, 0.9, 0.9):
+            size = float(rng.uniform(0.9, 1.5))
+            turn = float(rng.uniform(0, 2 * np.pi))
+            site.put(nursery.bush().scaled(size), at, outwards, turn)
+        at += float(rng.uniform(1.0, 1.8))
     if site.side.style != "green":
         return
     for _ in range(int(0.80 * (site.span[1] - site.span[0]))):
         along = float(rng.uniform(*site.span))
-        outwards = site.side.walk_to + 1.5 + float(rng.exponential(5.0))
+        outwards = edge + 1.0 + float(rng.exponential(5.0))
         if rng.random() < 0.35:
             _plant_tree(site, rng, nursery, along, outwards)
         elif site.claim(along, outwards, 1.6, 1.6):

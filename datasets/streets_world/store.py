@@ -14,7 +14,7 @@ from neurospike.files import write_atomically
 
 _log = logging.getLogger(__name__)
 
-VERSION = 5
+VERSION = 6
 """Raised whenever the same seed gives other scans, so that no old file is taken for a new one."""
 
 
