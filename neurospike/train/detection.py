@@ -21,7 +21,7 @@ from neurospike.train.object_store import ObjectStore, open_store, paste_objects
 from neurospike.train.recipe import Recipe
 from neurospike.train.samples import Batch, Sample, Samples, Source, cache_folder
 from neurospike.train.scans import ScanInput, ScanSamples, Transform, collate_scans, in_features
-from neurospike.train.sections import DetectPart, ScanPart
+from neurospike.train.sections import AugmentScanPart, DetectPart, ScanPart
 
 NEIGHBOURS: Mapping[str, str] = {"Van": "Car", "Person_sitting": "Pedestrian"}
 """Objects that count neither as found nor as missed in the official evaluation, and of which."""
@@ -100,8 +100,18 @@ class DetectTask:
             folder = cache_folder(self.root) / "objects"
             store = open_store(source, self.detect.classes, folder, key=key)
             transforms.append(Paste(store, part.objects, self.scan.point_range))
-        transforms.append(lambda sample, rng: augment_scan(sample, part, rng))
+        transforms.append(Augment(part))
         return transforms
+
+
+class Augment:
+    """Scans turned, scaled, shifted and thinned within the limits of a recipe."""
+
+    def __init__(self, part: AugmentScanPart) -> None:
+        self.part = part
+
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        return augment_scan(sample, self.part, rng)
 
 
 class Paste:

@@ -1,3 +1,4 @@
+import pickle
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -148,8 +149,11 @@ def test_training_samples_are_augmented_alike_for_the_same_key(
         np.testing.assert_array_equal(a[key], b[key])
     assert not np.array_equal(a["points"], later["points"])
     assert list(a["names"]).count("Car") > 2
-    # Boxes have gone where their points have.
-    assert (a["target_labels"] >= 0).sum() >= 3
+    # As a worker of a loader receives them.
+    sent = pickle.loads(pickle.dumps(one))
+    np.testing.assert_array_equal(sent[(2, 1)]["points"], a["points"])
+    # Boxes have gone where their points have, pasted ones too.
+    assert (a["target_labels"] >= 0).sum() > 3
 
 
 def test_a_network_without_boxes_is_named() -> None:
