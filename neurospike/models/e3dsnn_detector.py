@@ -14,7 +14,7 @@ from neurospike.models.detection.bev_backbone import BEVBackbone
 from neurospike.models.detection.decoding import Detections, detections
 from neurospike.models.detection.head import AnchorHead
 from neurospike.models.detection.losses import anchor_loss
-from neurospike.models.detection.maps import Maps
+from neurospike.models.detection.maps import NUMBERS, WITH_OVERLAP, Maps
 from neurospike.models.detection.voxel_backbone import VoxelBackbone, planes
 from neurospike.models.registry import register
 from neurospike.models.without_spikes import without_spikes
@@ -103,6 +103,8 @@ class E3DSNNDetector(nn.Module):
     ) -> dict[str, Tensor]:
         """Losses of a batch: "loss", and its weighted parts "class", "box" and "direction".
 
+        With ``overlap`` there is a part of that name besides.
+
         Parameters
         ----------
         boxes
@@ -152,6 +154,7 @@ def e3dsnn_detector(
     output_stride: int | None = None,
     fine_channels: int = 0,
     head_layers: int = 0,
+    overlap: bool = False,
     steps: int = 1,
     max_spikes: int = 4,
     spiking: bool = True,
@@ -184,6 +187,9 @@ def e3dsnn_detector(
     head_layers
         Convolutions on the sum of all scales, before the head; with 0 the head reads each scale,
         as published.
+    overlap
+        Whether each anchor also says how well its box overlaps the object, and boxes are ranked by
+        the root of both: of two boxes the better placed one stays.
     steps, max_spikes
         T and D of the integer neurons; the paper's setting is 1 x 4. Raise D before T.
     spiking
@@ -201,8 +207,9 @@ def e3dsnn_detector(
     E-3DSNN, arXiv:2412.07360: the 3D backbone (stem, three stages, height folded into 128
     channels, overall stride 8). Anchors, box coding, losses and head: Yan et al., SECOND, Sensors
     2018, 18(10), 3337. The widths of the bird's-eye view: Deng et al., Voxel R-CNN, AAAI 2021,
-    arXiv:2012.15712. Ours: neurons and membrane shortcuts in the bird's-eye view, one logit an
-    anchor, ``output_stride``, ``fine_channels``, ``head_layers``, T > 1, and no second stage.
+    arXiv:2012.15712. Overlaps: Wu et al., arXiv:1912.05992, here with the root of the product.
+    Ours: neurons and membrane shortcuts in the bird's-eye view, one logit an anchor,
+    ``output_stride``, ``fine_channels``, ``head_layers``, T > 1, and no second stage.
 
     Examples
     --------
@@ -269,7 +276,7 @@ def e3dsnn_detector(
             fine=fine,
         ),
         bev,
-        AnchorHead(bev.outputs, up_channels, grid.per_cell),
+        AnchorHead(bev.outputs, up_channels, grid.per_cell, WITH_OVERLAP if overlap else NUMBERS),
         grid,
         classes=tuple(classes),
         voxel_size=tuple(float(edge) for edge in voxel_size),

@@ -45,16 +45,22 @@ def detections(
     Parameters
     ----------
     score
-        Least score of a box.
+        Least score of a box; where the maps hold overlaps, the root of score times overlap.
     nms
         Overlap seen from above, of rotated boxes, from which on the worse one goes.
     limit
         Most boxes of a scan.
     """
     shape = maps.shape
+    logits, every_residual, every_direction, overlaps = Maps(
+        maps.numbers.detach(), maps.each
+    ).rows()
+    sure = logits.sigmoid()
+    if overlaps is not None:
+        sure = (sure * overlaps.sigmoid()).sqrt()
     found = []
-    for logits, residuals, directions in zip(*Maps(maps.numbers.detach()).rows(), strict=True):
-        scores, rows = _best(logits.sigmoid(), score)
+    for sureness, residuals, directions in zip(sure, every_residual, every_direction, strict=True):
+        scores, rows = _best(sureness, score)
         boxes = decode(residuals[rows], grid.boxes(rows, shape))
         boxes[:, 6] = with_direction(boxes[:, 6], directions[rows].argmax(1))
         labels = rows % grid.per_cell // len(YAWS)

@@ -24,22 +24,23 @@ class AnchorHead(nn.Module):
     ----------
     scales, channels
         Inputs, and channels of each.
-    anchors
-        Anchors of a cell.
+    anchors, each
+        Anchors of a cell, and numbers of an anchor, 10 or 11.
 
     Shape
     -----
     in:  of every scale (T, B, channels, X, Y), membranes
-    out: Maps, numbers (B, anchors * 10, X, Y)
+    out: Maps, numbers (B, anchors * each, X, Y)
 
     Cost
     ----
     Membranes are real: every weight is a product at every cell.
     """
 
-    def __init__(self, scales: int, channels: int, anchors: int) -> None:
+    def __init__(self, scales: int, channels: int, anchors: int, each: int = NUMBERS) -> None:
         super().__init__()
-        outputs = anchors * NUMBERS
+        self.each = each
+        outputs = anchors * each
         self.convs = nn.ModuleList(
             nn.Conv2d(channels, outputs, 1, bias=index == 0) for index in range(scales)
         )
@@ -53,7 +54,7 @@ class AnchorHead(nn.Module):
         if isinstance(bias, Tensor):
             nn.init.zeros_(bias)
             with torch.no_grad():
-                bias[::NUMBERS] = -math.log((1 - PRIOR) / PRIOR)
+                bias[:: self.each] = -math.log((1 - PRIOR) / PRIOR)
 
     def forward(self, scales: Sequence[Tensor]) -> Maps:
         parts = [
@@ -66,4 +67,4 @@ class AnchorHead(nn.Module):
         steps = scales[0].shape[0]
         if steps > 1:
             numbers = numbers.reshape(steps, -1, *numbers.shape[1:]).mean(0)
-        return Maps(numbers)
+        return Maps(numbers, self.each)

@@ -12,13 +12,14 @@ from torch.nn import functional as F
 from neurospike.errors import ArgumentError
 from neurospike.models.detection.anchors import AnchorGrid
 from neurospike.models.detection.assignment import assign
-from neurospike.models.detection.coding import direction_of, encode
+from neurospike.models.detection.coding import decode, direction_of, encode
 from neurospike.models.detection.maps import Maps
 
 ALPHA, GAMMA = 0.25, 2.0
 BETA = 1 / 9
 BOX_WEIGHT = 2.0
 DIRECTION_WEIGHT = 0.2
+OVERLAP_WEIGHT = 1.0
 
 
 def focal(logits: Tensor, target: Tensor) -> Tensor:
@@ -52,6 +53,25 @@ def residual_loss(found: Tensor, wanted: Tensor) -> Tensor:
     return F.smooth_l1_loss(error, torch.zeros_like(error), beta=BETA, reduction="none").sum(1)
 
 
+def overlap_loss(logits: Tensor, found: Tensor, wanted: Tensor) -> Tensor:
+    """Cross entropy (N,) of the overlap that an anchor claims and that of its box, in space.
+
+    Shape
+    -----
+    in:  logits (N,), boxes (N, 7) that were found, which are only measured, and (N, 7) wanted
+    out: (N,)
+
+    Source
+    ------
+    Wu et al., IoU-aware single-stage object detector, arXiv:1912.05992.
+    """
+    from neurospike.kernels.boxes import select
+
+    boxes = [part.detach().double().cpu().numpy() for part in (found, wanted)]
+    measured = torch.from_numpy(select.iou(*boxes, volume=True, paired=True)).to(logits)
+    return F.binary_cross_entropy_with_logits(logits, measured, reduction="none")
+
+
 @dataclass(frozen=True)
 class BatchTargets:
     """Targets of a batch; anchors are numbered through all its scans.
@@ -62,15 +82,15 @@ class BatchTargets:
         int64 (P,) and (I,) numbers of anchors.
     share
         (B,) one over the number of positive anchors of each scan, or one.
-    residuals, directions
-        (P, 7) and int64 (P,), of the positive anchors.
+    anchors, boxes
+        (P, 7) boxes of the positive anchors, and of the objects that they stand for.
     """
 
     positive: Tensor
     ignored: Tensor
     share: Tensor
-    residuals: Tensor
-    directions: Tensor
+    anchors: Tensor
+    boxes: Tensor
 
 
 def anchor_loss(
@@ -78,7 +98,8 @@ def anchor_loss(
 ) -> dict[str, Tensor]:
     """Losses of a batch: "loss", and its weighted parts "class", "box" and "direction".
 
-    Each scan's parts are divided by the number of its positive anchors, then averaged over scans.
+    With maps that hold overlaps there is a part "overlap" besides. Each scan's parts are divided
+    by the number of its positive anchors, then averaged over scans.
 
     Shape
     -----
@@ -92,52 +113,58 @@ def anchor_loss(
 
     Cost
     ----
-    The focal loss meets every anchor; the other two only those that stand for an object.
+    The focal loss meets every anchor; the others only those that stand for an object.
     """
-    logits, residuals, directions = maps.rows()
+    logits, residuals, directions, overlaps = maps.rows()
     _check(grid, len(logits), boxes, labels)
-    targets = batch_targets(grid, maps.shape, boxes, labels)
-    anchors = logits.shape[1]
+    targets = batch_targets(grid, maps.shape, boxes, labels, device=logits.device)
+    at = targets.positive
     share = (targets.share / len(logits)).to(logits)
     target = torch.zeros_like(logits).view(-1)
-    target[targets.positive] = 1.0
+    target[at] = 1.0
     each = focal(logits.reshape(-1), target).index_fill(0, targets.ignored, 0.0)
-    class_loss = (each.view(logits.shape).sum(1) * share).sum()
-    mine = share[targets.positive // anchors]
-    found = residuals.reshape(-1, 7)[targets.positive]
-    box_loss = BOX_WEIGHT * (residual_loss(found, targets.residuals.to(found)) * mine).sum()
-    looks = directions.reshape(-1, 2)[targets.positive]
-    misled = F.cross_entropy(looks, targets.directions, reduction="none")
-    direction_loss = DIRECTION_WEIGHT * (misled * mine).sum()
-    return {
-        "loss": class_loss + box_loss + direction_loss,
-        "class": class_loss,
-        "box": box_loss,
-        "direction": direction_loss,
+    mine = share[at // logits.shape[1]]
+    anchors = targets.anchors.to(logits)
+    found = residuals.reshape(-1, 7)[at]
+    wanted = encode(targets.boxes.to(logits), anchors)
+    looks = directions.reshape(-1, 2)[at]
+    misled = F.cross_entropy(looks, direction_of(targets.boxes[:, 6]), reduction="none")
+    parts = {
+        "class": (each.view(logits.shape).sum(1) * share).sum(),
+        "box": BOX_WEIGHT * (residual_loss(found, wanted) * mine).sum(),
+        "direction": DIRECTION_WEIGHT * (misled * mine).sum(),
     }
+    if overlaps is not None:
+        boxes_found = decode(found.detach(), anchors)
+        missed = overlap_loss(overlaps.reshape(-1)[at], boxes_found, targets.boxes)
+        parts["overlap"] = OVERLAP_WEIGHT * (missed * mine).sum()
+    return {"loss": torch.stack(list(parts.values())).sum(), **parts}
 
 
 def batch_targets(
-    grid: AnchorGrid, shape: tuple[int, int], boxes: Sequence[Tensor], labels: Sequence[Tensor]
+    grid: AnchorGrid,
+    shape: tuple[int, int],
+    boxes: Sequence[Tensor],
+    labels: Sequence[Tensor],
+    *,
+    device: torch.device | None = None,
 ) -> BatchTargets:
-    """Assign every scan's anchors, on the CPU, and give the targets on the boxes' device."""
-    anchors = shape[0] * shape[1] * grid.per_cell
-    positive, ignored, counts, residuals, yaws = [], [], [], [], []
+    """Assign every scan's anchors, on the CPU, and bring the targets to a device."""
+    cells = shape[0] * shape[1] * grid.per_cell
+    positive, ignored, counts, anchors, objects = [], [], [], [], []
     for scan, (mine, kinds) in enumerate(zip(boxes, labels, strict=True)):
         found = assign(grid, shape, mine, kinds)
-        wanted = mine.detach().float()[found.objects.to(mine.device)]
-        residuals.append(encode(wanted, grid.boxes(found.positive, shape).to(wanted)))
-        yaws.append(wanted[:, 6])
-        positive.append(found.positive + scan * anchors)
-        ignored.append(found.ignored + scan * anchors)
+        objects.append(mine.detach().cpu().float()[found.objects])
+        anchors.append(grid.boxes(found.positive, shape))
+        positive.append(found.positive + scan * cells)
+        ignored.append(found.ignored + scan * cells)
         counts.append(max(len(found.positive), 1))
-    device = boxes[0].device
     return BatchTargets(
         torch.cat(positive).to(device),
         torch.cat(ignored).to(device),
-        1.0 / torch.tensor(counts, device=device),
-        torch.cat(residuals),
-        direction_of(torch.cat(yaws)),
+        (1.0 / torch.tensor(counts)).to(device),
+        torch.cat(anchors).to(device),
+        torch.cat(objects).to(device),
     )
 
 

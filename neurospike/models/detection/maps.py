@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 NUMBERS = 10
 """Numbers of an anchor: a logit, seven residuals, two logits of the direction."""
+
+WITH_OVERLAP = NUMBERS + 1
+"""The same, and a logit of the overlap of the anchor's box with its object."""
+
+
+class Rows(NamedTuple):
+    """The maps with a row an anchor, numbered (x * Y + y) * A + anchor.
+
+    Attributes
+    ----------
+    logits, residuals, directions
+        (B, N), (B, N, 7) and (B, N, 2).
+    overlaps
+        Logits (B, N), or None.
+    """
+
+    logits: Tensor
+    residuals: Tensor
+    directions: Tensor
+    overlaps: Tensor | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,10 +39,14 @@ class Maps:
     Attributes
     ----------
     numbers
-        (B, A * 10, X, Y): of each anchor a logit, seven residuals and two logits of directions.
+        (B, A * each, X, Y): of each anchor a logit, seven residuals, two logits of directions,
+        and perhaps a logit of its overlap.
+    each
+        Numbers of an anchor, 10 or 11.
     """
 
     numbers: Tensor
+    each: int = NUMBERS
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -31,24 +56,25 @@ class Maps:
     @property
     def logits(self) -> Tensor:
         """(B, A, X, Y), of the anchor's own class against nothing; a view, as the other two."""
-        return self._each()[:, :, 0]
+        return self._anchors()[:, :, 0]
 
     @property
     def boxes(self) -> Tensor:
         """(B, A, 7, X, Y) residuals: x, y, z, log length, log width, log height, yaw."""
-        return self._each()[:, :, 1:8]
+        return self._anchors()[:, :, 1:8]
 
     @property
     def directions(self) -> Tensor:
         """(B, A, 2, X, Y) logits: which half of the circle the box looks along."""
-        return self._each()[:, :, 8:]
+        return self._anchors()[:, :, 8:10]
 
-    def rows(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits (B, X*Y*A), residuals (B, X*Y*A, 7) and directions (B, X*Y*A, 2), by cell."""
+    def rows(self) -> Rows:
+        """Views of the maps with a row an anchor."""
         batch, channels, x, y = self.numbers.shape
-        anchors = x * y * channels // NUMBERS
-        each = torch.movedim(self.numbers, 1, -1).reshape(batch, anchors, NUMBERS)
-        return each[..., 0], each[..., 1:8], each[..., 8:]
+        anchors = x * y * channels // self.each
+        rows = torch.movedim(self.numbers, 1, -1).reshape(batch, anchors, self.each)
+        overlaps = rows[..., 10] if self.each == WITH_OVERLAP else None
+        return Rows(rows[..., 0], rows[..., 1:8], rows[..., 8:10], overlaps)
 
-    def _each(self) -> Tensor:
-        return self.numbers.reshape(len(self.numbers), -1, NUMBERS, *self.shape)
+    def _anchors(self) -> Tensor:
+        return self.numbers.reshape(len(self.numbers), -1, self.each, *self.shape)

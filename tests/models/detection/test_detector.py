@@ -54,7 +54,7 @@ def test_every_score_starts_near_the_prior() -> None:
     assert float(logits.sigmoid().mean()) == pytest.approx(0.01, abs=0.005)
 
 
-FINE = {"output_stride": 4, "fine_channels": 8, "head_layers": 1}
+FINE = {"output_stride": 4, "fine_channels": 8, "head_layers": 1, "overlap": True}
 
 
 @pytest.mark.parametrize("changes", [{}, {"steps": 2}, {"spiking": False}, FINE])

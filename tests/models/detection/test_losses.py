@@ -7,7 +7,14 @@ import torch
 
 from neurospike.errors import ArgumentError
 from neurospike.models.detection.anchors import AnchorGrid
-from neurospike.models.detection.losses import anchor_loss, batch_targets, focal, residual_loss
+from neurospike.models.detection.coding import encode
+from neurospike.models.detection.losses import (
+    anchor_loss,
+    batch_targets,
+    focal,
+    overlap_loss,
+    residual_loss,
+)
 from neurospike.models.detection.maps import Maps
 
 GRID = AnchorGrid.of_classes(("Car",), (0.0, -4.0), (0.8, 0.8))
@@ -53,11 +60,25 @@ def test_parts_of_a_car_that_is_its_anchor() -> None:
 def test_a_perfect_net_loses_nothing_on_boxes() -> None:
     targets = batch_targets(GRID, (10, 10), [BOX], [LABEL])
     numbers = torch.zeros(200, 10)
-    numbers[targets.positive, 1:8] = targets.residuals
+    numbers[targets.positive, 1:8] = encode(targets.boxes, targets.anchors)
     numbers[:, 7] += math.pi  # known up to half a turn
     said = Maps(numbers.reshape(10, 10, 20).permute(2, 0, 1)[None])
     assert anchor_loss(GRID, said, [BOX], [LABEL])["box"].item() == pytest.approx(0, abs=1e-9)
     assert anchor_loss(GRID, maps(), [BOX], [LABEL])["box"].item() > 0.05
+
+
+def test_overlap_is_that_of_the_box_as_it_was_found() -> None:
+    numbers = torch.zeros(1, 22, 10, 10)
+    targets = batch_targets(GRID, (10, 10), [BOX], [LABEL])
+    losses = anchor_loss(GRID, Maps(numbers, 11), [BOX], [LABEL])
+    # At even odds the cross entropy is ln 2 whatever the overlap; the mean of all anchors is too.
+    assert losses["overlap"].item() == pytest.approx(math.log(2))
+    off = targets.anchors.clone()
+    off[:, 0] += off[:, 3] / 2  # half of the anchor: one third of the union
+    loss = overlap_loss(torch.full((len(off),), 0.5), off, targets.anchors)
+    wanted = math.log(1 + math.exp(0.5)) - 0.5 / 3
+    along_x = targets.anchors[:, 6] == 0
+    torch.testing.assert_close(loss[along_x], torch.full_like(loss[along_x], wanted))
 
 
 def test_a_batch_is_the_mean_of_its_scans() -> None:
