@@ -43,9 +43,10 @@ def evaluate(
     from neurospike.files import write_atomically
     from neurospike.train import evaluate as measure
     from neurospike.train.evaluation import Mode
+    from neurospike.train.scenes import is_on_scans
 
-    if html is not None:
-        _check_page(checkpoint)
+    if html is not None and not is_on_scans(checkpoint):
+        raise ArgumentError("--html: shows scans; this run is on other data, leave it out.")
     modes: tuple[Mode, ...] = ("integer", "unary") if unary else ("integer",)
     result = measure(checkpoint, root=root, dataset=dataset, split=split, modes=modes)
     if html is not None:
@@ -73,14 +74,6 @@ def evaluate(
             say(f"  {name:<33}{100 * value:.2f} %")
     if result.late_share:
         say(f"  {100 * result.late_share:.2f} % of the events came after the last step")
-
-
-def _check_page(checkpoint: Path) -> None:
-    from neurospike.models import read_info
-
-    recipe = read_info(checkpoint).extra.get("recipe")
-    if isinstance(recipe, dict) and recipe.get("scan") is None:
-        raise ArgumentError("--html: shows scans; this run is on other data, leave it out.")
 
 
 def _write_page(

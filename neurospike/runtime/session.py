@@ -149,7 +149,8 @@ class ScanSession:
         Parameters
         ----------
         points
-            (N, 3 + F), x, y, z in metres and features; N may be 0.
+            (N, 3 + F), x, y, z in metres and features; N may be 0. An array, or a tensor where
+            the network is.
         time_s
             When it was taken, by the sensor's own clock.
         sensor

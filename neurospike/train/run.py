@@ -24,6 +24,7 @@ from neurospike.train.figures import draw_run
 from neurospike.train.module import Learner, measure
 from neurospike.train.recipe import Recipe
 from neurospike.train.samples import Source, build_loader, build_source, prepare
+from neurospike.train.scenes import draw_scenes
 from neurospike.train.tasks import Task, build_task
 from neurospike.train.trainer import build_trainer, interrupts_raised, quiet_lightning
 
@@ -151,6 +152,7 @@ def fit(
     best = deployed(models.load(out / BEST), recipe)
     sample = first_batch(task, test, 1, seed=seed)
     draw_run(out, recipe, best, sample, delays_before, score=task.score)
+    draw_scenes(out / BEST, root=root)
     return result
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from neurospike import viz
+from neurospike import models, viz
 from neurospike.errors import ArgumentError
 from neurospike.train.detection import LONGEST_M
 from neurospike.train.evaluation import open_run
@@ -48,6 +48,8 @@ def run_scenes(
     """
     if count < 1:
         raise ArgumentError(f"run_scenes.count: must be 1 or more; got {count}.")
+    if not is_on_scans(checkpoint):
+        return []
     model, recipe, source = open_run(checkpoint, root=root, dataset=dataset, split=split)
     if recipe.scan is None:
         return []
@@ -66,6 +68,20 @@ def run_scenes(
             predicted = point_classes(point_scores(outputs, batch["point_to_voxel"]), batch)
             scenes += _segmented(chosen[place], predicted.numpy(), task.classes(chosen))
     return scenes
+
+
+def is_on_scans(checkpoint: str | Path) -> bool:
+    """Whether a run on LiDAR scans wrote a checkpoint; its data is not opened."""
+    recipe = models.read_info(checkpoint).extra.get("recipe")
+    return isinstance(recipe, dict) and recipe.get("scan") is not None
+
+
+def draw_scenes(checkpoint: Path, *, root: str | Path | None = None) -> list[Path]:
+    """Draw the first test scan of a run on scans beside its checkpoint: ``scene_0.png``, ..."""
+    return [
+        viz.scene_picture(shown, checkpoint.parent / f"scene_{number}.png")
+        for number, shown in enumerate(run_scenes(checkpoint, root=root, count=1))
+    ]
 
 
 def _detected(sample: Sample, found: Any, part: DetectPart, scan: ScanPart) -> viz.Scene:

@@ -32,13 +32,15 @@ def scene_window(shown: Scene) -> None:
     """
     if not has_display():
         raise BackendUnavailableError(
-            "scene_window: needs a screen; DISPLAY is not set. Draw a picture with scene_picture."
+            "scene_window: needs a screen, and DISPLAY is not set; draw a picture with "
+            "scene_picture, or with `neurospike view --out`."
         )
     o3d = _open3d()
     window = o3d.visualization.Visualizer()
     if not window.create_window(window_name=shown.title, width=1280, height=800):
         raise BackendUnavailableError(
-            "scene_window: no window opens on this screen; draw a picture with scene_picture."
+            "scene_window: no window opens on this screen; draw a picture with scene_picture, "
+            "or with `neurospike view --out`."
         )
     try:
         for geometry in scene_geometries(shown):

@@ -12,7 +12,7 @@ from neurospike.cli.main import app, main
 from neurospike.datasets import write_kitti_frame
 from neurospike.errors import ArgumentError
 from neurospike.train import load_recipe, parse_recipe, scenes
-from neurospike.train.scenes import run_scenes
+from neurospike.train.scenes import draw_scenes, run_scenes
 from tests.train.scenes import RANGE, Scenes
 
 SMALL = {
@@ -94,7 +94,9 @@ class Labelled:
         return {"points": points, "label": label, "name": f"08/{index:06d}"}
 
 
-def test_a_segmenter_shows_predicted_and_true_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_segmenter_shows_predicted_and_true_classes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     content = load_recipe("streets-segment").model_dump(mode="json")
     content["scan"] |= {"voxel_size": [0.5, 0.5, 0.5], "point_range": [-5, -5, -5, 5, 5, 5]}
     recipe = parse_recipe(content, origin="test")
@@ -102,8 +104,10 @@ def test_a_segmenter_shows_predicted_and_true_classes(monkeypatch: pytest.Monkey
         "e3dsnn_segmenter", num_classes=3, in_features=7 if recipe.scan.relative else 4,
         **recipe.model.arguments,
     ).eval()  # fmt: skip
+    path = tmp_path / "best.safetensors"
+    models.save(model, path, extra={"recipe": recipe.model_dump(mode="json")})
     monkeypatch.setattr(scenes, "open_run", lambda *_, **__: (model, recipe, Labelled()))
-    shown = run_scenes("none", count=2)
+    shown = run_scenes(path, count=2)
     assert len(shown) == 4
     assert shown[0].title.startswith("08/000000: predicted, ")
     assert shown[1].title == "08/000000: true"
@@ -114,9 +118,13 @@ def test_a_segmenter_shows_predicted_and_true_classes(monkeypatch: pytest.Monkey
     assert np.array_equal(shown[1].point_labels, Labelled()[0]["label"])
 
 
-def test_other_data_has_no_scenes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scenes, "open_run", lambda *_, **__: (None, load_recipe("solids"), None))
-    assert run_scenes("none") == []
+def test_a_run_keeps_a_picture(checkpoint: Path) -> None:
+    (made,) = draw_scenes(checkpoint)
+    assert made == checkpoint.parent / "scene_0.png"
+    assert made.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_count_below_one_is_refused() -> None:
     with pytest.raises(ArgumentError, match="1 or more"):
         run_scenes("none", count=0)
 
@@ -136,6 +144,7 @@ def test_a_page_of_a_run_on_other_data_is_refused(
     path = tmp_path / "best.safetensors"
     recipe = load_recipe("solids").model_dump(mode="json")
     models.save(models.create("e3dsnn", num_classes=2), path, extra={"recipe": recipe})
+    assert run_scenes(path) == []
     assert main(["evaluate", str(path), "--html", str(tmp_path / "p.html")]) == 2
     assert "--html: shows scans" in capsys.readouterr().err
     assert not (tmp_path / "p.html").exists()
