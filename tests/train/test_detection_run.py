@@ -122,3 +122,23 @@ def test_the_commands_take_a_detector(run: Path, root: Path, tmp_path: Path) -> 
 def test_another_data_set_that_does_not_exist_is_named(run: Path) -> None:
     said = CliRunner().invoke(app, ["evaluate", str(run / "best.safetensors"), "--dataset", "no"])
     assert said.exit_code != 0
+
+
+def test_a_detector_is_priced_on_a_chip(run: Path) -> None:
+    best = str(run / "best.safetensors")
+    options = ["--chip", "loihi1_sanafe", "--samples", "1"]
+    said = CliRunner().invoke(app, ["energy", best, *options, "--json"], catch_exceptions=False)
+    found = json.loads(said.output)
+    assert found["chips"][0]["refused"] == ""
+    assert found["accuracy"] == []  # a scan has no one class
+    said = CliRunner().invoke(app, ["energy", best, *options], catch_exceptions=False)
+    assert "loihi1_sanafe" in said.output
+    assert "accuracy" not in said.output
+
+
+def test_detectors_are_not_swept(run: Path, tmp_path: Path) -> None:
+    options = ["--chip", "loihi1_sanafe", "--max-spikes", "2", "--out", str(tmp_path / "s")]
+    said = CliRunner().invoke(app, ["sweep", str(run / "best.safetensors"), *options])
+    assert said.exit_code != 0
+    assert "must be a classifier" in str(said.exception)
+    assert not (tmp_path / "s").exists()
