@@ -7,20 +7,19 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from neurospike.encoders import Voxelizer
 from neurospike.errors import ArgumentError
 from neurospike.models.detection.anchors import AnchorGrid
 from neurospike.models.detection.bev_backbone import BEVBackbone
 from neurospike.models.detection.decoding import Detections, detections
+from neurospike.models.detection.geometry import Geometry
 from neurospike.models.detection.head import AnchorHead
 from neurospike.models.detection.losses import anchor_loss
 from neurospike.models.detection.maps import NUMBERS, WITH_OVERLAP, Maps
-from neurospike.models.detection.voxel_backbone import VoxelBackbone, planes
+from neurospike.models.detection.voxel_backbone import VoxelBackbone
 from neurospike.models.registry import register
 from neurospike.models.without_spikes import without_spikes
 from neurospike.nn import ToBEV
 from neurospike.sparse import VoxelTensor
-from neurospike.sparse.active_set import Shape3
 
 KITTI_RANGE_M = (0.0, -40.0, -3.0, 70.4, 40.0, 1.0)
 KITTI_VOXEL_M = (0.05, 0.05, 0.1)
@@ -51,25 +50,18 @@ class E3DSNNDetector(nn.Module):
         backbone: VoxelBackbone,
         bev: BEVBackbone,
         head: AnchorHead,
-        grid: AnchorGrid,
         *,
         classes: tuple[str, ...],
-        voxel_size: tuple[float, ...],
-        point_range: tuple[float, ...],
-        multiple: int,
+        grid: AnchorGrid,
+        geometry: Geometry,
     ) -> None:
         super().__init__()
         self.classes = classes
-        self.voxel_size = voxel_size
-        self.point_range = point_range
-        self.spatial_shape = grid_shape(voxel_size, point_range)
         self.grid = grid
-        x, y, z = self.spatial_shape
-        self.padded_shape: Shape3 = (
-            -(-x // multiple) * multiple,
-            -(-y // multiple) * multiple,
-            z + 1,
-        )
+        self.voxel_size = geometry.voxel_size
+        self.point_range = geometry.point_range
+        self.spatial_shape = geometry.spatial_shape
+        self.padded_shape = geometry.padded_shape
         self.backbone = backbone
         self.to_bev = ToBEV()
         self.bev = bev
@@ -217,14 +209,11 @@ def e3dsnn_detector(
     >>> model.spatial_shape
     (1408, 1600, 40)
     """
-    numbers = {
-        "in_features": in_features, "stem": stem, "blocks": blocks, "out_channels": out_channels,
-        "up_channels": up_channels, "steps": steps, "max_spikes": max_spikes,
-        "channels": min(channels, default=0), "bev_channels": min(bev_channels, default=0),
-    }  # fmt: skip
-    for name, value in numbers.items():
-        if value < 1:
-            raise ArgumentError(f"e3dsnn_detector.{name}: must be 1 or more; got {value}.")
+    _check(
+        in_features=in_features, stem=stem, blocks=blocks, out_channels=out_channels,
+        up_channels=up_channels, steps=steps, max_spikes=max_spikes,
+        channels=min(channels, default=0), bev_channels=min(bev_channels, default=0),
+    )  # fmt: skip
     if fine_channels < 0 or head_layers < 0 or len(channels) < 2:
         raise ArgumentError(
             "e3dsnn_detector.fine_channels, head_layers: must be 0 or more, and channels hold two "
@@ -235,70 +224,49 @@ def e3dsnn_detector(
             "e3dsnn_detector.bev_layers: must hold a number, 0 or more, for each of "
             f"{len(bev_channels)} scales; got {tuple(bev_layers)}."
         )
-    stride = 2 ** len(channels)
-    enlarge = _enlarged(stride, output_stride)
-    shape = grid_shape(voxel_size, point_range)
-    height = (planes(shape[2] + 1, len(channels)) - 3) // 2 + 1
-    if height < 1:
+    geometry = Geometry.of(
+        voxel_size,
+        point_range,
+        stages=len(channels),
+        scales=len(bev_channels),
+        output_stride=output_stride,
+    )
+    if fine_channels and geometry.enlarge == 1:
         raise ArgumentError(
-            f"e3dsnn_detector.voxel_size: {shape[2]} voxels of height are too few for "
-            f"{len(channels)} stages; got edges {tuple(voxel_size)} m. Use lower voxels or fewer "
-            "stages."
+            f"e3dsnn_detector.fine_channels: needs output_stride={2 ** len(channels) // 2}, where "
+            f"its map joins; got {fine_channels} with output_stride={output_stride}."
         )
-    if fine_channels and enlarge == 1:
-        raise ArgumentError(
-            f"e3dsnn_detector.fine_channels: needs output_stride={stride // 2}, where its map "
-            f"joins; got {fine_channels} with output_stride={output_stride}."
-        )
-    fine = (fine_channels, planes(shape[2] + 1, len(channels) - 1)) if fine_channels else None
-    x_low, y_low = float(point_range[0]), float(point_range[1])
-    cell = (stride // enlarge * float(voxel_size[0]), stride // enlarge * float(voxel_size[1]))
-    grid = AnchorGrid.of_classes(classes, (x_low, y_low), cell)
+    low = geometry.point_range[0], geometry.point_range[1]
+    grid = AnchorGrid.of_classes(classes, low, geometry.cell)
+    backbone = VoxelBackbone(
+        in_features,
+        stem,
+        channels,
+        out_channels,
+        blocks=blocks,
+        steps=steps if spiking else 1,
+        max_spikes=max_spikes,
+        fine=(fine_channels, geometry.fine_height) if fine_channels else None,
+    )
     bev = BEVBackbone(
-        height * out_channels,
+        geometry.height * out_channels,
         bev_channels,
         bev_layers,
         up_channels,
         max_spikes=max_spikes,
-        enlarge=enlarge,
+        enlarge=geometry.enlarge,
         fine_inputs=fine_channels,
         head_layers=head_layers,
     )
+    each = WITH_OVERLAP if overlap else NUMBERS
+    head = AnchorHead(bev.outputs, up_channels, grid.per_cell, each)
     model = E3DSNNDetector(
-        VoxelBackbone(
-            in_features,
-            stem,
-            channels,
-            out_channels,
-            blocks=blocks,
-            steps=steps if spiking else 1,
-            max_spikes=max_spikes,
-            fine=fine,
-        ),
-        bev,
-        AnchorHead(bev.outputs, up_channels, grid.per_cell, WITH_OVERLAP if overlap else NUMBERS),
-        grid,
-        classes=tuple(classes),
-        voxel_size=tuple(float(edge) for edge in voxel_size),
-        point_range=tuple(float(limit) for limit in point_range),
-        multiple=stride * 2 ** (len(bev_channels) - 1),
+        backbone, bev, head, classes=tuple(classes), grid=grid, geometry=geometry
     )
     return model if spiking else without_spikes(model)
 
 
-def grid_shape(voxel_size: Sequence[float], point_range: Sequence[float]) -> Shape3:
-    """Edges, in voxels, of the grid that ``encoders.Voxelizer`` makes of a range."""
-    shape = Voxelizer(tuple(voxel_size), tuple(point_range)).spatial_shape
-    return shape or (1, 1, 1)
-
-
-def _enlarged(stride: int, output_stride: int | None) -> int:
-    """Cells of the output along an edge, for each cell of the 3D backbone's last grid."""
-    if output_stride is None or output_stride == stride:
-        return 1
-    if output_stride * 2 != stride:
-        raise ArgumentError(
-            f"e3dsnn_detector.output_stride: must be {stride}, or {stride // 2} for finer cells; "
-            f"got {output_stride}."
-        )
-    return 2
+def _check(**numbers: int) -> None:
+    for name, value in numbers.items():
+        if value < 1:
+            raise ArgumentError(f"e3dsnn_detector.{name}: must be 1 or more; got {value}.")

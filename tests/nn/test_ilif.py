@@ -161,3 +161,16 @@ def dyadic(net: torch.nn.Module) -> None:
 def test_wrong_mode_is_refused() -> None:
     with pytest.raises(ArgumentError, match="must be one of integer, unary; got 'binary'"):
         nn.spike_mode(nn.ILIF(), "binary")
+
+
+def test_images_stay_as_they_lie_in_memory() -> None:
+    x = torch.randn(2, 3, 5, 4, 6) * 3
+    beside = x.permute(0, 1, 3, 4, 2).contiguous().permute(0, 1, 4, 2, 3).requires_grad_()
+    apart = x.clone().requires_grad_()
+    s, plain = nn.ILIF(3)(beside), nn.ILIF(3)(apart)
+    assert torch.equal(s, plain)
+    assert s.stride() == beside.stride()
+    weight = torch.randn_like(x)
+    (s * weight).sum().backward()
+    (plain * weight).sum().backward()
+    assert torch.equal(beside.grad, apart.grad)

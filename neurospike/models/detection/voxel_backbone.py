@@ -112,10 +112,3 @@ class VoxelBackbone(nn.Module):
             before, x = x, stage(x)
         fine = None if self.column is None else self.column(before)
         return self.fire(self.squeeze(x)), fine
-
-
-def planes(z: int, stages: int) -> int:
-    """Planes of height that are left of ``z`` after so many stages."""
-    for _ in range(stages):
-        z = (z - 1) // 2 + 1
-    return z
