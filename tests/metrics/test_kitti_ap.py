@@ -140,6 +140,13 @@ def test_a_quarter_turn_is_a_cross() -> None:
     assert cars(labels, scored(moved(labels, rotation_y=pi)))["Car", "3d", "easy", 40] == 100.0
 
 
+def test_the_least_overlap_itself_is_too_little() -> None:
+    labels = row(50)
+    half = scored(replace(labels, bbox=labels.bbox - [0, 0, 40, 0]))
+    assert cars(labels, half, overlaps={"Car": 0.5})["Car", "2d", "easy", 40] == 0.0
+    assert cars(labels, half, overlaps={"Car": 0.49})["Car", "2d", "easy", 40] == 100.0
+
+
 def test_directions_weigh_hits() -> None:
     labels = row(80)
     for turn in (0.0, 0.4, pi / 2, pi, 7.0):
@@ -250,6 +257,14 @@ def test_regions_forgive_in_the_image_by_the_detections_own_area() -> None:
     halves = regions((left, top, left + 40, bottom), (left + 40, top, right, bottom))
     split = cars(both(labels, halves), detections)
     assert split["Car", "2d", "easy", 40] == pytest.approx(100 * 50 / 51)  # 0.5 each: no region
+
+
+def test_regions_among_the_detections_are_no_detections() -> None:
+    labels = row(50)
+    low = replace(labels, bbox=labels.bbox - [0, 0, 0, 19.5])  # 40.5 pixels
+    region = replace(low, names=("DontCare",) * 50, bbox=low.bbox - [0, 0, 0, 1])
+    detections = both(scored(low), scored(region, np.ones(50)))
+    assert cars(low, detections)["Car", "2d", "easy", 40] == 100.0
 
 
 def test_nothing_to_find_is_not_zero() -> None:
