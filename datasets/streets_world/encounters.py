@@ -79,6 +79,14 @@ def window(box: Floats, part: Rays) -> Window | None:
     return (rows, columns) if len(rows) and len(columns) else None
 
 
+def is_hidden(box: Floats, rays: Window, hits: Hits) -> bool:
+    """Whether every ray of a window ends before it could reach the box."""
+    diagonal = np.sqrt((box[3:6] ** 2).sum()) / 2
+    # The scanner may be a metre from where it was as it looked ahead.
+    nearest = np.sqrt((box[:3] ** 2).sum()) - diagonal - 1.0 - _MIRRORS_M
+    return bool(hits.distance[np.ix_(*rays)].max() < nearest)
+
+
 _SIGNS = np.array([[i, j, k] for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)], dtype=np.float64)
 
 

@@ -13,6 +13,7 @@ from neurospike.datasets.streets_world.encounters import (
     boxes_in,
     cast_at,
     in_reach,
+    is_hidden,
     window,
 )
 from neurospike.datasets.streets_world.materials import IGNORED
@@ -70,7 +71,7 @@ class Scan:
     pose
         (4, 4), this frame to the world's.
     seen
-        Actors that the rays could reach.
+        Actors that rays met, or would have but for another actor.
     actors
         The highest instance that a point may have.
     """
@@ -178,7 +179,7 @@ class World:
         met = []
         for index, found, box in zip(near, models, boxes, strict=True):
             rows_columns = window(box, part)
-            if rows_columns is not None:
+            if rows_columns is not None and not is_hidden(box, rows_columns, hits):
                 alone = cast_at(
                     found, where[index], rows_columns, origins, directions, hits, index + 1
                 )
