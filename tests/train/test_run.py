@@ -41,9 +41,14 @@ def test_a_run_leaves_weights_history_logs_and_result(run: Path) -> None:
     assert not [name for name in names if name.startswith(".")]
     result = json.loads((run / "result.json").read_text())
     assert (result["epochs"], result["classes"], result["seed"]) == (2, 12, 1)
+    assert result["score"] == "accuracy"
+    assert result["metrics"] == {"accuracy": result["test_accuracy"]}
+    kept = json.loads((run / "predictions.json").read_text())
+    right = [a == b for a, b in zip(kept["labels"], kept["best"], strict=True)]
+    assert sum(right) / len(right) == result["test_accuracy"]
     history = json.loads((run / "history.json").read_text())
     assert [row["epoch"] for row in history] == [0.0, 1.0]
-    assert {"train_loss", "val_accuracy"} <= set(history[0])
+    assert {"train_loss", "train_accuracy", "val_loss", "val_accuracy"} <= set(history[0])
 
 
 def test_the_same_seed_gives_the_same_weights(run: Path, tmp_path: Path) -> None:
@@ -74,6 +79,9 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(run: Path, tmp_path: Path
 def test_evaluation_runs_both_kinds_of_spikes(run: Path) -> None:
     result = evaluate(run / "best.safetensors")
     assert result.samples == 24
+    assert result.score == "accuracy"
+    assert result.metrics == {"accuracy": result.integer_accuracy}
+    assert result.details == {}
     assert 0 <= result.integer_accuracy <= 1
     assert abs(result.integer_accuracy - result.unary_accuracy) <= 1 / 24
 
