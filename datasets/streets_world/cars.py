@@ -67,7 +67,8 @@ _BESIDE = {
     "suv": (0.05, 0.06, 0.19),
     "mpv": (-0.02, 0.02, 0.15),
 }
-# Mean and deviation of length, width and height of KITTI's cars and vans.
+# Mean and deviation of length, width and height of KITTI's cars and vans; the means are those
+# that F-PointNet measured (Qi et al., CVPR 2018, `g_type_mean_size` of its code).
 CAR_SIZE = ((3.88, 0.43), (1.63, 0.10), (1.53, 0.14))
 _LEAST, _MOST = np.array([2.9, 1.40, 1.30]), np.array([5.0, 1.95, 2.0])
 _VAN_SIZE = ((5.08, 0.45), (1.90, 0.12), (2.21, 0.25))

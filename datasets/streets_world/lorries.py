@@ -8,7 +8,7 @@ from neurospike.datasets.streets_world.cars import Rng, Size
 from neurospike.datasets.streets_world.materials import CLASS, MATERIAL
 from neurospike.datasets.streets_world.mesh import Floats, Mesh, box, join, mesh, tube
 
-# Mean and deviation of length, width and height of KITTI's trucks.
+# Mean and deviation of length, width and height of KITTI's trucks; source as in cars.py.
 _TRUCK_SIZE = ((10.1, 2.2), (2.58, 0.12), (3.25, 0.35))
 
 

@@ -155,6 +155,14 @@ def test_a_folder_keeps_scans(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
     assert "damaged" in caplog.text
 
 
+def test_workers_make_the_same_scans() -> None:
+    alone = Streets("val", 2, scans_per_world=1).prepare(progress=False)
+    shared = Streets("val", 2, scans_per_world=1, workers=2).prepare(progress=False)
+    for first, second in zip(alone, shared, strict=True):
+        assert np.array_equal(first["points"], second["points"])
+        assert np.array_equal(first["boxes"], second["boxes"])
+
+
 def test_kitti_layout_reads_back(tmp_path: Path) -> None:
     for split in ("train", "val", "test"):
         made = Streets(split, 2, scans_per_world=2)  # type: ignore[arg-type]
@@ -201,5 +209,5 @@ def test_arguments_are_checked(arguments: dict, message: str) -> None:
         Streets(**arguments)
 
 
-def test_no_scans_are_legal(tmp_path: Path) -> None:
+def test_no_scans_are_legal() -> None:
     assert list(Streets(scans=0).prepare()) == []
