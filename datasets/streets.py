@@ -141,6 +141,8 @@ class Streets(Samples):
 
     def prepare(self, *, progress: bool = True) -> Streets:
         """Make every scan now; a bar shows the way where there are many and rich is at hand."""
+        if not self._keep and self._folder is None:
+            return self  # nowhere to put them
         missing = [world for world in range(self._worlds()) if not self._has(world)]
         jobs = [self._job(world) for world in missing]
         with _rendering(jobs, self.workers) as made:

@@ -211,3 +211,7 @@ def test_arguments_are_checked(arguments: dict, message: str) -> None:
 
 def test_no_scans_are_legal() -> None:
     assert list(Streets(scans=0).prepare()) == []
+
+
+def test_nothing_is_made_that_nobody_keeps() -> None:
+    assert len(Streets(keep=False).prepare(progress=False)) == 2000
