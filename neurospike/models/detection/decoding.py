@@ -9,7 +9,7 @@ from torch import Tensor
 
 from neurospike.models.detection.anchors import YAWS, AnchorGrid
 from neurospike.models.detection.coding import decode, with_direction
-from neurospike.models.detection.maps import Maps
+from neurospike.models.detection.maps import WITH_OVERLAP, Maps
 
 CANDIDATES = 1000
 """Anchors of a scan that are decoded at most, the best ones."""
@@ -51,18 +51,16 @@ def detections(
     limit
         Most boxes of a scan.
     """
-    shape = maps.shape
-    logits, every_residual, every_direction, overlaps = Maps(
-        maps.numbers.detach(), maps.each
-    ).rows()
-    sure = logits.sigmoid()
-    if overlaps is not None:
-        sure = (sure * overlaps.sigmoid()).sqrt()
+    table = maps.rows().detach()
+    sure = table[..., 0].sigmoid()
+    if maps.each == WITH_OVERLAP:
+        sure = (sure * table[..., 10].sigmoid()).sqrt()
     found = []
-    for sureness, residuals, directions in zip(sure, every_residual, every_direction, strict=True):
+    for scan, sureness in zip(table, sure, strict=True):
         scores, rows = _best(sureness, score)
-        boxes = decode(residuals[rows], grid.boxes(rows, shape))
-        boxes[:, 6] = with_direction(boxes[:, 6], directions[rows].argmax(1))
+        best = scan[rows]
+        boxes = decode(best[:, 1:8], grid.boxes(rows, maps.shape))
+        boxes[:, 6] = with_direction(boxes[:, 6], best[:, 8:10].argmax(1))
         labels = rows % grid.per_cell // len(YAWS)
         kept = _suppressed(boxes, scores, labels, nms)[:limit]
         found.append(Detections(boxes[kept], scores[kept], labels[kept]))

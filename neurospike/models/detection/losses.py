@@ -13,7 +13,7 @@ from neurospike.errors import ArgumentError
 from neurospike.models.detection.anchors import AnchorGrid
 from neurospike.models.detection.assignment import assign
 from neurospike.models.detection.coding import decode, direction_of, encode
-from neurospike.models.detection.maps import Maps
+from neurospike.models.detection.maps import WITH_OVERLAP, Maps
 
 ALPHA, GAMMA = 0.25, 2.0
 BETA = 1 / 9
@@ -115,28 +115,30 @@ def anchor_loss(
     ----
     The focal loss meets every anchor; the others only those that stand for an object.
     """
-    logits, residuals, directions, overlaps = maps.rows()
-    _check(grid, len(logits), boxes, labels)
-    targets = batch_targets(grid, maps.shape, boxes, labels, device=logits.device)
+    rows = maps.rows()
+    _check(grid, len(rows), boxes, labels)
+    targets = batch_targets(grid, maps.shape, boxes, labels, device=rows.device)
     at = targets.positive
-    share = (targets.share / len(logits)).to(logits)
+    logits = rows[..., 0]
     target = torch.zeros_like(logits).view(-1)
     target[at] = 1.0
     each = focal(logits.reshape(-1), target).index_fill(0, targets.ignored, 0.0)
-    mine = share[at // logits.shape[1]]
-    anchors = targets.anchors.to(logits)
-    found = residuals.reshape(-1, 7)[at]
-    wanted = encode(targets.boxes.to(logits), anchors)
-    looks = directions.reshape(-1, 2)[at]
-    misled = F.cross_entropy(looks, direction_of(targets.boxes[:, 6]), reduction="none")
+    share = (targets.share / len(rows)).to(rows)
+    mine = share[at // rows.shape[1]]
+    # Gathered once: the gradient of every slice would be a whole map.
+    found = rows.reshape(-1, maps.each)[at]
+    anchors = targets.anchors.to(found)
+    wanted = encode(targets.boxes.to(found), anchors)
+    looks = direction_of(targets.boxes[:, 6])
+    misled = F.cross_entropy(found[:, 8:10], looks, reduction="none")
     parts = {
         "class": (each.view(logits.shape).sum(1) * share).sum(),
-        "box": BOX_WEIGHT * (residual_loss(found, wanted) * mine).sum(),
+        "box": BOX_WEIGHT * (residual_loss(found[:, 1:8], wanted) * mine).sum(),
         "direction": DIRECTION_WEIGHT * (misled * mine).sum(),
     }
-    if overlaps is not None:
-        boxes_found = decode(found.detach(), anchors)
-        missed = overlap_loss(overlaps.reshape(-1)[at], boxes_found, targets.boxes)
+    if maps.each == WITH_OVERLAP:
+        placed = decode(found[:, 1:8].detach(), anchors)
+        missed = overlap_loss(found[:, 10], placed, targets.boxes)
         parts["overlap"] = OVERLAP_WEIGHT * (missed * mine).sum()
     return {"loss": torch.stack(list(parts.values())).sum(), **parts}
 

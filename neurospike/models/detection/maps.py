@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,23 +12,6 @@ NUMBERS = 10
 
 WITH_OVERLAP = NUMBERS + 1
 """The same, and a logit of the overlap of the anchor's box with its object."""
-
-
-class Rows(NamedTuple):
-    """The maps with a row an anchor, numbered (x * Y + y) * A + anchor.
-
-    Attributes
-    ----------
-    logits, residuals, directions
-        (B, N), (B, N, 7) and (B, N, 2).
-    overlaps
-        Logits (B, N), or None.
-    """
-
-    logits: Tensor
-    residuals: Tensor
-    directions: Tensor
-    overlaps: Tensor | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,13 +50,11 @@ class Maps:
         """(B, A, 2, X, Y) logits: which half of the circle the box looks along."""
         return self._anchors()[:, :, 8:10]
 
-    def rows(self) -> Rows:
-        """Views of the maps with a row an anchor."""
+    def rows(self) -> Tensor:
+        """(B, N, each): a row an anchor, numbered (x * Y + y) * A + anchor; a view."""
         batch, channels, x, y = self.numbers.shape
         anchors = x * y * channels // self.each
-        rows = torch.movedim(self.numbers, 1, -1).reshape(batch, anchors, self.each)
-        overlaps = rows[..., 10] if self.each == WITH_OVERLAP else None
-        return Rows(rows[..., 0], rows[..., 1:8], rows[..., 8:10], overlaps)
+        return torch.movedim(self.numbers, 1, -1).reshape(batch, anchors, self.each)
 
     def _anchors(self) -> Tensor:
         return self.numbers.reshape(len(self.numbers), -1, self.each, *self.shape)
