@@ -55,8 +55,8 @@ def point_classes(scores: Tensor, batch: Batch) -> Tensor:
 
     Cost
     ----
-    For points without scores a distance to every voxel of the scan: a second for 12,000 of them
-    and 60,000 voxels.
+    For points without scores a distance to every voxel of the scan: some 3 s of one core for
+    12,000 of them and 60,000 voxels.
     """
     known = scores.sum(1) > 0
     found = torch.where(known, scores.argmax(1), -1)
