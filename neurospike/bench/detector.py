@@ -16,6 +16,7 @@ from neurospike.bench.voxels import POINT_RANGE_M, VOXEL_SIZE_M
 from neurospike.encoders import Voxelizer
 from neurospike.errors import MissingExtraError
 from neurospike.models import E3DSNNDetector, e3dsnn_detector
+from neurospike.models.norm_pace import pace_norms
 from neurospike.sparse import ActiveSet, VoxelTensor
 
 OURS = "neurospike"
@@ -124,15 +125,10 @@ def fresh(model: E3DSNNDetector, active: ActiveSet, features: torch.Tensor) -> V
 
 def settle(model: nn.Module, run_once: Callable[[], object]) -> None:
     """Let every norm see the frame, then evaluate."""
-    norms = [part for part in model.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
-    kept = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.momentum = 0.5
     with torch.no_grad():
-        for _ in range(6):
+        for _ in range(2):
+            pace_norms(model)
             run_once()
-    for norm, momentum in zip(norms, kept, strict=True):
-        norm.momentum = momentum
     model.eval()
 
 

@@ -16,6 +16,7 @@ from neurospike.models.detection.head import AnchorHead
 from neurospike.models.detection.losses import anchor_loss
 from neurospike.models.detection.maps import NUMBERS, WITH_OVERLAP, Maps
 from neurospike.models.detection.voxel_backbone import VoxelBackbone
+from neurospike.models.norm_pace import pace_norms
 from neurospike.models.registry import register
 from neurospike.models.without_spikes import without_spikes
 from neurospike.nn import ToBEV
@@ -79,6 +80,8 @@ class E3DSNNDetector(nn.Module):
                 f"E3DSNNDetector.x: must lie on the grid {self.spatial_shape} of its point_range "
                 f"and voxel_size; got {x.spatial_shape}. Voxelise with the model's own values."
             )
+        if self.training:
+            pace_norms(self)
         spikes, fine = self.backbone(x, self.padded_shape)
         maps: Maps = self.head(self.bev(self._seen(spikes), self._seen(fine)))
         return maps

@@ -8,7 +8,7 @@ import torch
 from neurospike import models
 from neurospike.errors import ArgumentError
 from neurospike.kernels.boxes import select
-from neurospike.nn import ILIF, SparseBatchNorm
+from neurospike.nn import ILIF
 from neurospike.sparse import VoxelTensor
 from tests.models.detection.scans import CLASSES, SMALL, batch
 
@@ -78,7 +78,7 @@ def test_four_scans_are_learnt_to_the_box() -> None:
         torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
         optimizer.step()
         rate.step()
-    settle(model, x)
+    model.eval()
     with torch.no_grad():
         found = model.decode(model(x), score=0.3)
     overlaps, turns = [], []
@@ -97,16 +97,13 @@ def test_four_scans_are_learnt_to_the_box() -> None:
     assert min(turns) > 0.9  # they look the right way
 
 
-def settle(model: torch.nn.Module, x: VoxelTensor) -> None:
-    """Let every norm average over a few passes: 150 steps are few for a momentum of 0.01."""
-    norms = [m for m in model.modules() if isinstance(m, SparseBatchNorm | torch.nn.BatchNorm2d)]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None
-    with torch.no_grad():
-        for _ in range(2):
-            model(x)
-    model.eval()
+def test_evaluation_sees_the_trained_network_from_the_first_batches_on() -> None:
+    x, boxes, labels = batch(2)
+    model = small()
+    for _ in range(3):
+        trained = model.loss(model(x), boxes, labels)["loss"].item()
+    evaluated = model.loss(model.eval()(x), boxes, labels)["loss"].item()
+    assert evaluated == pytest.approx(trained, rel=0.05)
 
 
 def test_twin_has_the_same_weights_and_no_neurons() -> None:
