@@ -5,7 +5,7 @@
 
 import json
 from dataclasses import replace
-from math import cos, isnan, nan, pi
+from math import cos, isnan, nan, pi, sin
 
 import numpy as np
 import pytest
@@ -120,6 +120,25 @@ def test_a_shift_in_height_is_seen_in_3d_only() -> None:
         result = cars(labels, scored(moved(labels, location=np.array([0, shift, 0]))))
         assert result["Car", "3d", "easy", 40] == expected
         assert result["Car", "bev", "easy", 40] == 100.0
+
+
+def test_boxes_stand_on_their_location_and_turn_about_y() -> None:
+    labels = row(50)
+    low = replace(labels, dimensions=labels.dimensions - [0.3, 0, 0])
+    for up, expected in ((0.0, 100.0), (0.3, 100.0), (-0.3, 0.0)):  # within, within, below
+        result = cars(labels, scored(moved(low, location=np.array([0, -up, 0]))))
+        assert result["Car", "3d", "easy", 40] == expected
+    turned = replace(labels, rotation_y=np.full(50, 0.5))
+    ahead = np.array([cos(0.5), 0, -sin(0.5)])  # along the length: shares 3.35 / 4.65
+    assert (
+        cars(turned, scored(moved(turned, location=0.65 * ahead)))["Car", "bev", "easy", 40]
+        == 100.0
+    )
+    mirrored = ahead * [1, 1, -1]
+    assert (
+        cars(turned, scored(moved(turned, location=0.65 * mirrored)))["Car", "bev", "easy", 40]
+        == 0.0
+    )
 
 
 def test_a_shift_in_the_image_is_seen_in_2d_only() -> None:
