@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -48,15 +50,23 @@ def test_scores_are_those_of_the_voxel() -> None:
     assert point_scores(torch.zeros(0, 4), torch.tensor([-1])).tolist() == [[0.0] * 4]
 
 
-def test_nearest_agrees_with_a_loop() -> None:
+@pytest.mark.parametrize("with_scipy", [True, False])
+def test_nearest_agrees_with_a_loop(with_scipy: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if with_scipy:
+        pytest.importorskip("scipy.spatial")
+    else:
+        monkeypatch.setitem(sys.modules, "scipy.spatial", None)
     rng = np.random.default_rng(0)
-    points = rng.uniform(-10, 10, (300, 4))
+    # Far from zero, where squares of coordinates hide the differences of distances.
+    points = np.round(rng.uniform(-10, 10, (300, 4)), 3)
+    points[:, 0] += 3000
     places = np.full(300, -1)
     places[:80] = rng.integers(0, 40, 80)
     given = batch(points, [0] * 300, places.tolist())
     logits = torch.from_numpy(rng.normal(size=(40, 5)).astype(np.float32))
     found = point_classes(point_scores(logits, given["point_to_voxel"]), given).numpy()
+    exact = points.astype(np.float32).astype(np.float64)
     _, first = np.unique(places[:80], return_index=True)
     for row in range(80, 300):
-        distances = np.linalg.norm(points[first, :3] - points[row, :3], axis=1)
+        distances = np.linalg.norm(exact[first, :3] - exact[row, :3], axis=1)
         assert found[row] == found[first[distances.argmin()]]
