@@ -11,6 +11,7 @@ from neurospike.encoders import SpikeVoxelCoding
 from neurospike.encoders.spike_voxel_coding import BN_EPS, BN_MOMENTUM, WEIGHT_STD
 from neurospike.errors import ArgumentError
 from neurospike.models.e3dsnn import Block, Downsample, pad_to_multiple
+from neurospike.models.norm_pace import pace_norms
 from neurospike.models.registry import register
 from neurospike.models.without_spikes import without_spikes
 from neurospike.nn import (
@@ -84,7 +85,8 @@ class E3DSNNSegmenter(nn.Module):
     the upsampling, before its channels are joined with those of the way down, which is the only
     arrangement with the published number of parameters. Departures: a membrane that is read on
     the way down and on the way up fires once for both, which is the same function; T > 1 is
-    offered.
+    offered; the norms' running statistics, which evaluation alone reads, are plain means over the
+    first hundred batches (``pace_norms``).
     """
 
     def __init__(
@@ -130,6 +132,8 @@ class E3DSNNSegmenter(nn.Module):
                 f"(time is made inside); got {tuple(x.features.shape)}. Set in_features to match "
                 "the data."
             )
+        if self.training:
+            pace_norms(self)
         spikes: VoxelTensor = self.stem(pad_to_multiple(x, self.total_stride))
         skips = [spikes]
         for stage, neuron in zip(self.stages, self.neurons, strict=True):
