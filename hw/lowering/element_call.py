@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from neurospike.hw.lowering import reading
 from neurospike.hw.lowering.builder import Builder
 from neurospike.hw.lowering.labels import LabelStore
-from neurospike.hw.lowering.nodes import Current, Floats, Labels, Node, Reduced, Sent
+from neurospike.hw.lowering.nodes import Columns, Current, Floats, Labels, Node, Reduced, Sent
 from neurospike.hw.lowering.registry import TABLE, unlowered, unruled
 from neurospike.hw.network import Space
 from neurospike.hw.neuron_models import NeuronModel
@@ -197,6 +197,8 @@ class ElementCall:
     def pooled(self, node: Node, window: tuple[int, ...], *, mean: bool) -> Sent:
         """What windows without overlap make of a node on a dense grid."""
         sent = self.builder.sent(node, f"{self.path}.membrane", self.where)
+        if isinstance(sent, Columns):
+            raise sent.misread()
         coarse = tuple(edge // w for edge, w in zip(sent.space.shape, window, strict=True))
         before = sent.window or (1,) * len(window)
         return self.builder.like(

@@ -223,7 +223,7 @@ class LayerCall(ElementCall):
             synapses.append(
                 Synapses(
                     name or self.path, sent.population, sent.wired(wiring),
-                    sent.weighed(full * sent.factor), groups, late, "conv", part.once,
+                    sent.weighed(full * sent.factor, groups), groups, late, "conv", part.once,
                 )
             )  # fmt: skip
             extra = sent.extra

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from neurospike.errors import UnloweredLayerError
 from neurospike.hw.lowering.registry import unlowered
 from neurospike.hw.network import Kind, Space
 from neurospike.hw.wiring import Edges, Pooled, Window, Wiring
@@ -122,7 +123,7 @@ class Sent(Node):
         """A wiring from here, as one from the population."""
         return then if self.window is None else Pooled(self.window, then)
 
-    def weighed(self, weight: Floats) -> Floats:
+    def weighed(self, weight: Floats, _groups: int) -> Floats:
         """Weights (channels, taps, out) of a wiring from here, as those of the population's."""
         return weight
 
@@ -145,18 +146,25 @@ class Columns(Sent):
     def wired(self, then: Wiring) -> Wiring:
         """A window gets an axis, of as many taps as there are planes."""
         if not isinstance(then, Window):
-            raise unlowered(
-                self.where, "turns height into channels, which only a convolution can read"
-            )
+            raise self.misread()
         return Window(
             (*then.kernel, self.planes), (*then.stride, 1), (*then.padding, 0), (*then.dilation, 1)
         )
 
-    def weighed(self, weight: Floats) -> Floats:
+    def weighed(self, weight: Floats, groups: int) -> Floats:
         """(Z * C, taps, out) -> (C, taps * Z, out)."""
+        if groups != 1:
+            raise self.misread()
         _, taps, outputs = weight.shape
         by_plane = weight.reshape(self.planes, -1, taps, outputs).transpose(1, 2, 0, 3)
         return np.ascontiguousarray(by_plane).reshape(-1, taps * self.planes, outputs)
+
+    def misread(self) -> UnloweredLayerError:
+        """The error for another reader."""
+        return unlowered(
+            self.where,
+            "turns height into channels, which only a convolution can read, of a single group",
+        )
 
 
 @dataclass(eq=False)

@@ -59,3 +59,18 @@ def test_only_a_convolution_reads_the_map() -> None:
     net = SpikingSequential(SubmanifoldConv3d(2, 3), LIF(2.0), ToBEV(), LIF(2.0)).double().eval()
     with pytest.raises(UnloweredLayerError, match="which only a convolution can read"):
         lower(net, spiking_cloud(40, 2))
+
+
+@pytest.mark.parametrize(
+    "reader",
+    [
+        nn.Conv2d(4 * EDGE, 8, 3, padding=1, groups=4),
+        nn.Conv2d(4 * EDGE, 4 * EDGE, 3, padding=1, groups=4 * EDGE),
+        nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(4 * EDGE, 5, 1)),
+    ],
+)
+def test_groups_and_pools_cannot_read_the_map(reader: nn.Module) -> None:
+    model = Seen()
+    model.wide = reader
+    with pytest.raises(UnloweredLayerError, match="which only a convolution can read, of a single"):
+        lower(enliven(model), spiking_cloud(40, 2))
