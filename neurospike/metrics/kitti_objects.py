@@ -97,7 +97,8 @@ def tabulate(what: str, frames: Sequence[KittiObjects], *, scored: bool) -> Tabl
 def _columns(owner: str, frame: KittiObjects, *, scored: bool) -> Floats:
     """(M, 15) numbers of a frame."""
     count = len(frame.names)
-    if scored and frame.score is None:
+    # The file of a frame without detections cannot say that it would have had scores.
+    if scored and count and frame.score is None:
         raise ArgumentError(
             f"kitti_ap.{owner}.score: detections need scores; got None. Are these labels?"
         )
@@ -109,7 +110,7 @@ def _columns(owner: str, frame: KittiObjects, *, scored: bool) -> Floats:
         ("dimensions", frame.dimensions, 3),
         ("location", frame.location, 3),
         ("rotation_y", frame.rotation_y, 1),
-        ("score", frame.score if scored else np.zeros(count), 1),
+        ("score", frame.score if scored and count else np.zeros(count), 1),
     ]
     parts = []
     for name, value, width in fields:

@@ -6,10 +6,12 @@
 import json
 from dataclasses import replace
 from math import cos, isnan, nan, pi, sin
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from neurospike.datasets import read_objects, write_objects
 from neurospike.datasets.objects import Objects
 from neurospike.errors import ArgumentError
 from neurospike.metrics import KittiAP, kitti_ap
@@ -295,6 +297,14 @@ def test_nothing_to_find_is_not_zero() -> None:
     mixed = kitti_ap([row(50)], [scored(row(50))])
     assert mixed.mean() == 100.0  # of the one class that is there
     assert isnan(mixed["Cyclist", "2d", "easy", 11])
+
+
+def test_an_empty_result_file_is_a_frame_without_detections(tmp_path: Path) -> None:
+    cars = row(50)
+    write_objects(tmp_path / "0.txt", Objects.empty(scored=True))
+    result = kitti_ap([cars, row(1)], [scored(cars), read_objects(tmp_path / "0.txt")])
+    assert result.frames == 2
+    assert result["Car", "3d", "moderate", 40] == pytest.approx(97.5)
 
 
 def test_boxes_without_size_find_nothing() -> None:
