@@ -156,8 +156,14 @@ class KITTI(Samples):
         self.skipped = tuple(frame for frame in frames if labelled and not facts[frame]["labelled"])
         self.stray = tuple(sorted(frames_with(self.folder, "label_2") - set(facts)))
         self.frames = tuple(frame for frame in frames if frame not in set(self.skipped))
+        if not facts:
+            raise DataError(f"KITTI: {self.folder / 'velodyne'}: no scans; {WHERE}")
         if not self.frames:
-            raise DataError(f"KITTI: {self.folder / 'velodyne'}: no scans to {split}; {WHERE}")
+            raise DataError(
+                f"KITTI: {self.folder}: none of {len(facts)} scans is to {split}; without lists "
+                "in ImageSets it takes ten frames for one to val, and frames need labels where "
+                "others have them"
+            )
         self._facts = {frame: facts[frame] for frame in self.frames}
         self._check(labelled or split == "test")
 

@@ -95,7 +95,8 @@ def write_objects(path: str | Path, objects: Objects, *, decimals: int = 6) -> N
     Raises
     ------
     ArgumentError
-        A name with a blank in it, which no reader would take apart rightly.
+        What no reader would take: a name with a blank in it, values that are not finite, or an
+        object of negative size.
     DataError
         A place that cannot be written.
     """
@@ -110,11 +111,10 @@ def write_objects(path: str | Path, objects: Objects, *, decimals: int = 6) -> N
     if objects.score is not None:
         columns.append(objects.score[:, None])
     table = np.concatenate(columns, axis=1)
+    _check_rows(objects, table)
     for name, truncated, occluded, row in zip(
         objects.names, objects.truncated, objects.occluded, table, strict=True
     ):
-        if len(name.split()) != 1:
-            raise ArgumentError(f"write_objects.objects: names without blanks; got {name!r}")
         values = " ".join(f"{value:.{decimals}f}" for value in row)
         lines.append(f"{name} {truncated:.{decimals}f} {occluded} {values}\n")
     write_atomically(path, "".join(lines))
@@ -142,6 +142,22 @@ def difficulty(objects: Objects) -> NDArray[np.int64]:
         )
         level[belongs] = rank
     return level
+
+
+def _check_rows(objects: Objects, table: NDArray[np.float64]) -> None:
+    numbers = np.column_stack([objects.truncated, table])
+    for name, row, size in zip(objects.names, numbers, objects.dimensions, strict=True):
+        if len(name.split()) != 1:
+            raise ArgumentError(f"write_objects.objects: names without blanks; got {name!r}")
+        if not np.isfinite(row).all():
+            raise ArgumentError(
+                f"write_objects.objects: finite values; got {row.tolist()} of {name}; leave it out"
+            )
+        if name != "DontCare" and size.min() < 0:
+            raise ArgumentError(
+                f"write_objects.objects: sizes of 0 or more; got {size.tolist()} of {name}; "
+                "leave it out"
+            )
 
 
 def _numbers(path: Path, number: int, fields: list[str]) -> list[float]:

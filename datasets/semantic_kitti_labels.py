@@ -142,7 +142,8 @@ def write_labels(path: str | Path, label: ArrayLike, instance: ArrayLike | None 
     Raises
     ------
     ArgumentError
-        Train ids outside -1..18, instances outside 0..65535, or arrays of different lengths.
+        Train ids outside -1..18, instances outside 0..65535, no whole numbers, or arrays of
+        different lengths.
     DataError
         A place that cannot be written.
     """
@@ -152,7 +153,11 @@ def write_labels(path: str | Path, label: ArrayLike, instance: ArrayLike | None 
 def label_bytes(label: ArrayLike, instance: ArrayLike | None = None) -> bytes:
     """The content of a ``.label`` file; ArgumentError as in ``write_labels``."""
     raw = to_raw_ids(label)
-    objects = np.zeros(raw.shape, np.int64) if instance is None else np.asarray(instance)
+    objects = (
+        np.zeros(raw.shape, np.int64)
+        if instance is None
+        else _whole("write_labels.instance", instance)
+    )
     if raw.ndim != 1 or objects.shape != raw.shape:
         raise ArgumentError(
             f"write_labels.instance: one for every label (N,); got {objects.shape} and {raw.shape}"

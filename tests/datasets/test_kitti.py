@@ -294,6 +294,9 @@ def test_image_sets_decide_where_they_are(tmp_path: Path) -> None:
     assert not {"000003", "000007"} & set(KITTI(tmp_path).frames)
     (tmp_path / "ImageSets" / "train.txt").write_text("000001\n")
     assert KITTI(tmp_path).frames == ("000001",)
+    (tmp_path / "ImageSets" / "val.txt").write_text("")
+    with pytest.raises(DataError, match="none of 20 scans is to val"):
+        KITTI(tmp_path, split="val")
     (tmp_path / "ImageSets" / "val.txt").write_text("000003\n000077\n")
     with pytest.raises(DataError, match="names 1 frames without a scan, 000077"):
         KITTI(tmp_path, split="val")
@@ -304,5 +307,5 @@ def test_missing_kitti_says_where_to_get_it(tmp_path: Path) -> None:
         with pytest.raises(DataError, match=r"does not exist; .*cvlibs.*login"):
             KITTI(root)
     (tmp_path / "training" / "velodyne").mkdir(parents=True)
-    with pytest.raises(DataError, match="no scans to train"):
+    with pytest.raises(DataError, match="no scans; unpack"):
         KITTI(tmp_path)

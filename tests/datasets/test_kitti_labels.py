@@ -123,6 +123,19 @@ def test_other_classes_on_demand(tmp_path: Path) -> None:
     assert read_objects(path, classes=None).names == ("Boat",)  # what was there stays
 
 
+def test_nothing_is_written_that_could_not_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "000000.txt"
+    objects = some(2, [0.5, 0.6])
+    for field in ("location", "dimensions", "score", "truncated"):
+        broken = np.array(getattr(objects, field))
+        broken[1] = np.nan
+        with pytest.raises(ArgumentError, match=r"finite values; got \[.*nan.*\] of Car"):
+            write_objects(path, replace(objects, **{field: broken}))
+    with pytest.raises(ArgumentError, match=r"sizes of 0 or more; got \[-"):
+        write_objects(path, replace(objects, dimensions=-objects.dimensions))
+    assert not path.exists()
+
+
 def test_levels_by_hand() -> None:
     """Height in pixels, occlusion, truncation; limits themselves are inside but for the height."""
     rows = [

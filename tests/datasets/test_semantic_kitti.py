@@ -98,6 +98,8 @@ def test_labels_come_back(tmp_path: Path) -> None:
         write_labels(path, label, instance[:3])
     with pytest.raises(ArgumentError, match="from 0 to 65535; got 0 to 65536"):
         write_labels(path, [0, 0], [0, 65536])
+    with pytest.raises(ArgumentError, match=r"instance: whole numbers; got float64"):
+        write_labels(path, [0, 0], [0, np.nan])
 
 
 @pytest.mark.parametrize("data", [b"", b"\0\0\0", b"\2\0\0\0"])
