@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
+from numbers import Integral
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -117,10 +118,17 @@ class Streets(Samples):
         check_choice("Streets", "task", task, _TASKS)
         check_choice("Streets", "protocol", protocol, PROTOCOLS)
         scans = _SCANS[split] if scans is None else scans
-        least = (("scans", scans, 0), ("seed", seed, 0), ("scans_per_world", scans_per_world, 1))
-        for name, value, low in (*least, ("workers", workers, 1)):
-            if value < low:
-                raise ArgumentError(f"Streets.{name}: at least {low}; got {value}")
+        numbers: dict[str, tuple[Any, int]] = {
+            "scans": (scans, 0),
+            "seed": (seed, 0),
+            "scans_per_world": (scans_per_world, 1),
+            "workers": (workers, 1),
+        }
+        for name, (value, low) in numbers.items():
+            if not isinstance(value, Integral) or value < low:
+                raise ArgumentError(
+                    f"Streets.{name}: a whole number, at least {low}; got {value!r}"
+                )
         if not 0 < interval_s <= 10:
             raise ArgumentError(f"Streets.interval_s: 0 < interval_s <= 10; got {interval_s}")
         self.split = "test" if protocol == "legacy" and split == "val" else split
@@ -177,7 +185,9 @@ class Streets(Samples):
         return folder
 
     def write_semantic_kitti(self, folder: str | Path) -> Path:
-        """Write SemanticKITTI's layout, streets after one another in the split's sequences.
+        """Write SemanticKITTI's layout, whole streets after one another in the split's sequences.
+
+        Poses start anew with each street: what joins scans by them must not join streets.
 
         Raises
         ------
@@ -193,7 +203,7 @@ class Streets(Samples):
             )
         folder = Path(folder)
         sequences = _SEQUENCES[self.split]
-        share = -(-len(self) // len(sequences))
+        share = -(-self._worlds() // len(sequences)) * self.scans_per_world
         for place, sequence in enumerate(sequences):
             poses = []
             for scan, index in enumerate(range(len(self))[place * share : (place + 1) * share]):

@@ -187,6 +187,22 @@ def test_semantic_kitti_layout_reads_back(segment: Streets, tmp_path: Path) -> N
         assert np.allclose(ours["pose"], theirs["pose"], atol=1e-9)
 
 
+def test_sequences_hold_whole_streets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    streets = Streets("train", 26, task="segment", scans_per_world=2)
+    scan = {"points": np.ones((1, 4)), "label": np.zeros(1, int), "instance": np.zeros(1, int)}
+    monkeypatch.setattr(
+        Streets, "_sample", lambda _self, index: {**scan, "pose": np.eye(4) * (1 - index % 2)}
+    )
+    streets.write_semantic_kitti(tmp_path)
+    read = SemanticKITTI(tmp_path, split="train")
+    assert [read.names[place] for place in (0, 3, 4, 25)] == [
+        *("00/000000", "00/000003", "01/000000"),
+        "06/000001",
+    ]
+    firsts = [place for place, name in enumerate(read.names) if name.endswith("000000")]
+    assert all(np.array_equal(read[place]["pose"], np.eye(4)) for place in firsts)
+
+
 def test_the_other_layout_is_refused(detect: Streets, segment: Streets, tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match="needs task 'segment'"):
         detect.write_semantic_kitti(tmp_path)
@@ -199,8 +215,10 @@ def test_the_other_layout_is_refused(detect: Streets, segment: Streets, tmp_path
     [
         ({"task": "classify"}, r"Streets\.task: one of"),
         ({"split": "all"}, r"Streets\.split: one of"),
-        ({"scans": -1}, r"Streets\.scans: at least 0"),
-        ({"workers": 0}, r"Streets\.workers: at least 1"),
+        ({"scans": -1}, r"Streets\.scans: a whole number, at least 0"),
+        ({"scans": 2.5}, r"Streets\.scans: a whole number, at least 0; got 2\.5"),
+        ({"seed": "a"}, r"Streets\.seed: a whole number"),
+        ({"workers": 0}, r"Streets\.workers: a whole number, at least 1"),
         ({"interval_s": 0}, r"Streets\.interval_s: 0 < interval_s"),
     ],
 )
