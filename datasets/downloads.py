@@ -98,7 +98,8 @@ def known(name: str) -> Published:
     if name in _BY_HAND:
         raise ArgumentError(f"downloads.name: {name} needs a login: {_BY_HAND[name]}")
     if name not in SETS:
-        raise ArgumentError(f"downloads.name: one of {', '.join(SETS)}; got {name!r}")
+        names = ", ".join((*SETS, *_BY_HAND))
+        raise ArgumentError(f"downloads.name: one of {names}; got {name!r}")
     return SETS[name]
 
 

@@ -174,7 +174,9 @@ def test_unknown_names_are_refused(
     verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["data", verb, "sdh", "--root", str(tmp_path / "data")]) == 2
-    assert "one of shd, ssc" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "one of shd, ssc" in error
+    assert "kitti, semantickitti; got 'sdh'" in error
     assert not (tmp_path / "data").exists()
 
 
