@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from neurospike.encoders.voxelizer import Points, Reduce, Voxelization, Voxelizer
+from neurospike.errors import ArgumentError
 from neurospike.sparse import VoxelTensor
 
 
@@ -29,7 +30,7 @@ class RelativeVoxelizer(Voxelizer):
     Raises
     ------
     ArgumentError
-        As ``Voxelizer``.
+        As ``Voxelizer``, and no range.
 
     Examples
     --------
@@ -50,6 +51,11 @@ class RelativeVoxelizer(Voxelizer):
         seed: int = 0,
     ) -> None:
         super().__init__(voxel_size, point_range, reduce, seed=seed)
+        if self.point_range is None:
+            raise ArgumentError(
+                "RelativeVoxelizer.point_range: must be given, for features say where in it a "
+                "voxel lies; got None. Take Voxelizer to go without."
+            )
         low, high = torch.tensor(point_range, dtype=torch.float64).view(2, 3)
         self._low, self._extent = low, high - low
         self._edges = torch.tensor(self.voxel_size, dtype=torch.float64)
