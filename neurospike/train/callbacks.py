@@ -98,7 +98,10 @@ class RunFolder(lightning.Callback):
         self._epoch_began = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-        validated = (trainer.current_epoch + 1) % trainer.check_val_every_n_epoch == 0
+        validated = (
+            not trainer.enable_validation  # then each epoch is the best so far
+            or (trainer.current_epoch + 1) % trainer.check_val_every_n_epoch == 0
+        )
         metrics = {
             key: float(value)
             for key, value in trainer.callback_metrics.items()
@@ -111,18 +114,21 @@ class RunFolder(lightning.Callback):
             **metrics,
         }
         self.history.append(row)
-        if not trainer.is_global_zero:
-            return
-        model: nn.Module = pl_module.model
-        if validated and metrics.get(self._column, 0.0) >= self.best:
+        improved = validated and metrics.get(self._column, 0.0) >= self.best
+        if improved:
             self.best = metrics.get(self._column, 0.0)
             self.best_epoch = int(trainer.current_epoch)
-            best = deployed(model, self.recipe)
-            models.save(best, self.folder / BEST, extra=self.describe(row))
-        models.save(model, self.folder / LAST, extra=self.describe(row))
-        write_atomically(self.folder / HISTORY, json.dumps(self.history, indent=1))
+        if trainer.is_global_zero:
+            model: nn.Module = pl_module.model
+            if improved:
+                best = deployed(model, self.recipe)
+                models.save(best, self.folder / BEST, extra=self.describe(row))
+            models.save(model, self.folder / LAST, extra=self.describe(row))
+            write_atomically(self.folder / HISTORY, json.dumps(self.history, indent=1))
         partial = self.folder / f".{RESUME}.partial"
-        trainer.save_checkpoint(partial)
+        trainer.save_checkpoint(partial)  # every process takes part
+        if not trainer.is_global_zero:
+            return
         os.replace(partial, self.folder / RESUME)
         known = self._column in metrics
         log.info(

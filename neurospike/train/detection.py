@@ -195,6 +195,13 @@ class APMeter:
         found = self._ap()
         return {"table": found.table(), **found.to_dict()} if found else {}
 
+    def seen(self) -> tuple[list[Objects], list[Objects]]:
+        return self._labels, self._found
+
+    def merge(self, seen: tuple[list[Objects], list[Objects]]) -> None:
+        self._labels += seen[0]
+        self._found += seen[1]
+
     def _ap(self) -> Any:
         if not self._labels:
             return None

@@ -9,7 +9,7 @@ from typing import Any
 import lightning
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 from neurospike.train.activity import ActivityLoss
 from neurospike.train.delays import deployed
@@ -23,8 +23,8 @@ class Learner(lightning.LightningModule):
     """What a task's network learns by: its loss in training, its meter in validation.
 
     Validation runs the network as it would be deployed: with delays rounded, where the recipe
-    says so. Logged are the entries of the task's loss as ``train_...`` and ``val_...``, and the
-    measures of its meter as ``val_...``; on several processes those are the mean of each one's.
+    says so. Logged are the entries of the task's loss as ``train_...`` and ``val_...``, on several
+    processes their mean; and as ``val_...`` the measures of its meter, over what all processes saw.
 
     Parameters
     ----------
@@ -74,7 +74,8 @@ class Learner(lightning.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         for meter in self._meter:
-            measures = {f"val_{name}": value for name, value in meter.result().items()}
+            whole = of_all_processes(meter, self.task)
+            measures = {f"val_{name}": value for name, value in whole.result().items()}
             self.log_dict(measures, prog_bar=True, sync_dist=True)
         self._deployed = []
         self._meter = []
@@ -101,6 +102,21 @@ class Learner(lightning.LightningModule):
             batch_size=size_of(batch),
             sync_dist=True,
         )
+
+
+def of_all_processes(meter: Meter, task: Task) -> Meter:
+    """What the meters of a distributed run saw together; the meter itself where it is alone.
+
+    A mean of measures would be another number: neither mIoU nor AP is a mean over scans.
+    """
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return meter
+    seen: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(seen, meter.seen())
+    whole = task.meter()
+    for part in seen:
+        whole.merge(part)
+    return whole
 
 
 def size_of(batch: Batch) -> int:

@@ -44,7 +44,7 @@ class FitResult:
     test_accuracy
         Of the epoch with the best validation, chosen before the test split was looked at.
     last_validation_accuracy, last_test_accuracy
-        Of the last epoch, whatever validation said of it.
+        Of the last epoch, whatever validation said of it; validation's, of the last one validated.
     late_share
         Share of the test split's events that came after the last step of a sequence.
     """
@@ -128,6 +128,7 @@ def fit(
                 shuffle=True,
                 seed=seed,
                 workers=recipe.training.workers,
+                shared=True,
             ),
             None if val is None else _plain_loader(task, val, batches, seed=seed),
             ckpt_path=resume_point,
@@ -197,7 +198,7 @@ def build_model(recipe: Recipe, task: Task, source: Source) -> nn.Module:
 
 def _plain_loader(task: Task, source: Source, batch_size: int, *, seed: int) -> Any:
     samples = task.samples(source, augmented=False, seed=seed)
-    return build_loader(samples, batch_size, collate=task.collate)
+    return build_loader(samples, batch_size, collate=task.collate, shared=True)
 
 
 def _test(recipe: Recipe, task: Task, test: Source, out: Path, *, seed: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from torch import distributed
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from neurospike import datasets
@@ -103,10 +104,12 @@ def build_source(
     Raises
     ------
     ArgumentError
-        A root that is missing, or arguments that the data set does not take.
+        An unknown split, a root that is missing, or arguments that the data set does not take.
     DataError
         Data that is missing or damaged.
     """
+    if split not in SPLITS:
+        raise ArgumentError(f"--split: must be one of {', '.join(SPLITS)}; got {split!r}.")
     arguments = _arguments(part, split, root=root, seed=seed)
     try:
         source: Source = getattr(datasets, FAMILIES[part.name])(**arguments)
@@ -186,25 +189,40 @@ class EpochSampler(Sampler[Key]):
     """Keys (epoch, index), in an order that follows from seed and epoch.
 
     Lightning calls ``set_epoch`` before each epoch, after a resume as well.
+
+    Parameters
+    ----------
+    shared
+        Whether the processes of a distributed run take turns; shuffled, each gets as many, and the
+        rest of an epoch's order is left out.
     """
 
-    def __init__(self, count: int, *, shuffle: bool, seed: int) -> None:
+    def __init__(self, count: int, *, shuffle: bool, seed: int, shared: bool = False) -> None:
         self.count = count
         self.shuffle = shuffle
         self.seed = seed
+        self.shared = shared
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return self.count
+        return len(self._turns())
 
     def __iter__(self) -> Iterator[Key]:
         order = np.arange(self.count)
         if self.shuffle:
             order = np.random.default_rng([self.seed, self.epoch]).permutation(order)
-        return ((self.epoch, int(index)) for index in order)
+        return ((self.epoch, int(order[place])) for place in self._turns())
+
+    def _turns(self) -> range:
+        """Places of the order that are this process's."""
+        if not (self.shared and distributed.is_available() and distributed.is_initialized()):
+            return range(self.count)
+        rank, processes = distributed.get_rank(), distributed.get_world_size()
+        whole = self.count // processes * processes if self.shuffle else self.count
+        return range(rank, whole, processes)
 
 
 def build_loader(
@@ -215,8 +233,9 @@ def build_loader(
     shuffle: bool = False,
     seed: int = 0,
     workers: int = 0,
+    shared: bool = False,
 ) -> DataLoader[Sample]:
-    """Batches of samples.
+    """Batches of samples; ``shared`` as in ``EpochSampler``.
 
     Workers are spawned, not forked: a fork after a parallel kernel has run aborts in its first
     parallel region.
@@ -225,7 +244,7 @@ def build_loader(
     return DataLoader(
         dataset,
         batch_size=batch_size,
-        sampler=EpochSampler(len(samples), shuffle=shuffle, seed=seed),
+        sampler=EpochSampler(len(samples), shuffle=shuffle, seed=seed, shared=shared),
         collate_fn=collate,
         num_workers=workers,
         multiprocessing_context="spawn" if workers else None,

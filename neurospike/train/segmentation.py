@@ -130,6 +130,13 @@ class PointMeter:
             "unpredicted": unpredicted.tolist(),
         }
 
+    def seen(self) -> ConfusionMatrix:
+        return self.confusion
+
+    def merge(self, seen: ConfusionMatrix) -> None:
+        self.confusion.counts += seen.counts
+        self.confusion.unpredicted += seen.unpredicted
+
     def _turned(self, model: nn.Module, batch: Batch, share: float) -> Tensor:
         """Scores of the points after a share of a whole turn."""
         move = Move(2 * math.pi * share)

@@ -38,6 +38,14 @@ class Meter(Protocol):
         """What a run keeps of a test beside its measures, as plain JSON."""
         ...
 
+    def seen(self) -> Any:
+        """What it took, for the meters of other processes."""
+        ...
+
+    def merge(self, seen: Any) -> None:
+        """Take what another meter has seen."""
+        ...
+
 
 class Task(Protocol):
     """What a recipe makes of its kind of data.
@@ -102,6 +110,13 @@ class AccuracyMeter:
 
     def kept(self) -> dict[str, Any]:
         return {"labels": self._labels, "predicted": self._predicted}
+
+    def seen(self) -> tuple[list[int], list[int]]:
+        return self._predicted, self._labels
+
+    def merge(self, seen: tuple[list[int], list[int]]) -> None:
+        self._predicted += seen[0]
+        self._labels += seen[1]
 
 
 class _Classification:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import threading
@@ -27,8 +28,11 @@ def build_trainer(
     # A bar is for eyes: logs get the line that each epoch ends with.
     progress = progress and sys.stdout.isatty()
     extra: list[lightning.Callback] = [Bar(leave=False)] if progress else []
+    devices, nodes = _processes()
     with quiet_lightning():
         return lightning.Trainer(
+            devices=devices,
+            num_nodes=nodes,
             max_epochs=recipe.training.epochs,
             accelerator="cpu" if not torch.cuda.is_available() else "auto",
             logger=[
@@ -41,9 +45,16 @@ def build_trainer(
             enable_progress_bar=progress,
             gradient_clip_val=recipe.training.gradient_clip or None,
             num_sanity_val_steps=0,
+            use_distributed_sampler=False,  # Lightning's would not tell ours the epoch
             check_val_every_n_epoch=min(recipe.training.validate_every, recipe.training.epochs),
             log_every_n_steps=10,
         )
+
+
+def _processes() -> tuple[int | str, int]:
+    """Processes a machine, and machines, as torchrun says; Lightning itself does not ask it."""
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", 0))
+    return (local, int(os.environ.get("WORLD_SIZE", local)) // local) if local else ("auto", 1)
 
 
 class Bar(RichProgressBar):

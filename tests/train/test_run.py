@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import lightning
@@ -9,6 +10,7 @@ import torch
 from neurospike import models
 from neurospike.errors import ArgumentError, DataError
 from neurospike.train import Recipe, evaluate, fit, load_recipe, open_run, parse_recipe
+from neurospike.train.callbacks import RunFolder
 
 
 def little_recipe(**training: Any) -> Recipe:
@@ -128,3 +130,17 @@ def test_other_classes_are_named(run: Path, tmp_path: Path) -> None:
     models.save(model, tmp_path / "m.safetensors", extra=other)
     with pytest.raises(DataError, match="was trained on 2 classes"):
         open_run(tmp_path / "m.safetensors")
+
+
+def test_without_validation_every_epoch_is_the_best_so_far(tmp_path: Path) -> None:
+    model = models.create("e3dsnn", size="T", num_classes=2, in_features=3)
+    folder = RunFolder(tmp_path, load_recipe("solids"), lambda row: {"metrics": row})
+    trainer = SimpleNamespace(
+        check_val_every_n_epoch=5, enable_validation=False, callback_metrics={}, max_epochs=7,
+        is_global_zero=True, save_checkpoint=lambda path: path.touch(),
+    )  # fmt: skip
+    for epoch in range(7):
+        trainer.current_epoch = epoch
+        folder.on_train_epoch_end(trainer, SimpleNamespace(model=model))
+    assert folder.best_epoch == 6
+    assert models.read_info(tmp_path / "best.safetensors").extra["metrics"]["epoch"] == 6
