@@ -16,7 +16,6 @@ from neurospike.train.delays import deployed
 from neurospike.train.module import Measured, measure
 from neurospike.train.recipe import Recipe, parse_recipe
 from neurospike.train.samples import First, Source, build_loader, build_source, prepare
-from neurospike.train.sections import DataPart
 from neurospike.train.tasks import Task, build_task
 
 Mode = Literal["integer", "unary"]
@@ -157,17 +156,18 @@ def on_dataset(recipe: Recipe, name: str) -> Recipe:
     Raises
     ------
     ArgumentError
-        An unknown data set.
+        An unknown data set, or one without the labels of the recipe's task.
     """
     changed = {**recipe.data.model_dump(), "name": name}
     if recipe.scan is not None:
         task = "detect" if recipe.detect is not None else "segment"
         changed |= {"arguments": {"task": task} if name == "streets" else {}, "protocol": "legacy"}
     try:
-        data = DataPart.model_validate(changed)
+        return Recipe.model_validate({**recipe.model_dump(), "data": changed})
     except ValidationError as error:
-        raise ArgumentError(f"--dataset: {error.errors()[0]['msg']}; got {name!r}.") from error
-    return recipe.model_copy(update={"data": data})
+        problem = error.errors()[0]["msg"].removeprefix("Value error, ")
+        got = "" if problem.endswith(repr(name)) else f"; got {name!r}"
+        raise ArgumentError(f"--dataset: {problem}{got}.") from error
 
 
 def first_batch(task: Task, source: Source, samples: int, *, seed: int = 0) -> Any:

@@ -37,6 +37,8 @@ _READ_BY = {
     "scan": ("augment_scan",),
 }
 
+_LABELLED_FOR = {"detect": ("kitti", "streets"), "segment": ("semantickitti", "streets")}
+
 
 class Recipe(Part):
     """A whole training run. ``tested`` says whether it was run as written or cut down.
@@ -85,6 +87,21 @@ class Recipe(Part):
                 part = getattr(self, name)
                 if part != type(part)():
                     raise ValueError(f"{name} is not read by a recipe with a section {kinds[0]}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_labels(self) -> Recipe:
+        data = self.data
+        for task, known in _LABELLED_FOR.items():
+            if getattr(self, task) is None:
+                continue
+            if data.name not in known:
+                raise ValueError(
+                    f"a section {task} needs the data {' or '.join(known)}; got {data.name!r}"
+                )
+            given = data.arguments.get("task", "detect")
+            if data.name == "streets" and given != task:
+                raise ValueError(f"a section {task} needs streets with task = {task!r}")
         return self
 
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Share = Field(default=0.0, ge=0, lt=1)
 Amount = Field(default=0.0, ge=0)
 Count = Field(default=0, ge=0)
+
+
+def _ordered(factors: tuple[float, float]) -> tuple[float, float]:
+    if not 0 < factors[0] <= factors[1]:
+        raise ValueError("must be a least and a largest factor above 0, in this order")
+    return factors
+
+
+Factors = Annotated[tuple[float, float], AfterValidator(_ordered)]
 
 
 class Part(BaseModel):
@@ -42,7 +51,7 @@ class AugmentPart(Part):
 
     drop_points: float = Share
     rotate: Literal["none", "z", "all"] = "none"
-    scale: tuple[float, float] = (1.0, 1.0)
+    scale: Factors = (1.0, 1.0)
     shift: float = Amount
     jitter: float = Amount
 
@@ -211,10 +220,10 @@ class AugmentScanPart(Part):
 
     flip: Literal["none", "x", "y", "xy"] = "none"
     rotate_deg: float = Amount
-    scale: tuple[float, float] = (1.0, 1.0)
+    scale: Factors = (1.0, 1.0)
     shift_m: float = Amount
     drop_points: float = Share
-    objects: dict[str, int] = Field(default_factory=dict)
+    objects: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
     mix: float = Field(default=0.0, ge=0, le=1)
 
 

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,3 +80,32 @@ def test_a_scan_is_for_detection_or_for_segmentation() -> None:
         parse_recipe({**content, "segment": {}}, origin="test")
     with pytest.raises(DataError, match="augment is not read by a recipe with a section scan"):
         parse_recipe({**content, "augment": {"shift": 1.0}}, origin="test")
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        ({"name": "solids"}, "detect needs the data kitti or streets; got 'solids'"),
+        ({"name": "semantickitti"}, "detect needs the data kitti or streets"),
+        ({"name": "streets", "arguments": {"task": "segment"}}, "streets with task = 'detect'"),
+    ],
+)
+def test_scans_are_labelled_for_their_task(data: Any, problem: str) -> None:
+    content = load_recipe("streets-detect").model_dump(mode="json")
+    with pytest.raises(DataError, match=problem):
+        parse_recipe({**content, "data": data}, origin="test")
+
+
+@pytest.mark.parametrize(
+    ("changed", "where"),
+    [
+        ({"scale": [1.1, 0.9]}, "augment_scan.scale"),
+        ({"scale": [0.0, 1.0]}, "augment_scan.scale"),
+        ({"objects": {"Car": -1}}, "augment_scan.objects.Car"),
+    ],
+)
+def test_augmentation_out_of_range_is_named(changed: Any, where: str) -> None:
+    content = load_recipe("streets-detect").model_dump(mode="json")
+    content["augment_scan"] |= changed
+    with pytest.raises(DataError, match=where):
+        parse_recipe(content, origin="test")

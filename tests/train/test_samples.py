@@ -6,6 +6,7 @@ import torch
 
 from neurospike import datasets
 from neurospike.datasets import Solids
+from neurospike.errors import ArgumentError
 from neurospike.train.clouds import CloudSamples, collate_clouds, thin_voxels
 from neurospike.train.samples import EpochSampler, build_loader, build_source, held_out
 from neurospike.train.sections import AugmentPart, DataPart, EverySamplePart
@@ -129,3 +130,9 @@ def test_an_argument_by_split_is_the_splits_own() -> None:
     sizes = {"train": 5, "val": 3, "test": 4}
     part = DataPart(name="solids", arguments={"size": sizes, "points": 16})
     assert [len(build_source(part, split)) for split in sizes] == list(sizes.values())
+
+
+def test_an_unknown_split_is_refused_whatever_the_data_calls_its_own() -> None:
+    for name in ("kitti", "solids"):
+        with pytest.raises(ArgumentError, match="--split: must be one of train, val, test; got"):
+            build_source(DataPart(name=name), "tset", root="nowhere")

@@ -69,7 +69,7 @@ def recipe(**changes: Any) -> Recipe:
         "description": "a test",
         "source": "none",
         "tested": "full",
-        "data": {"name": "streets"},
+        "data": {"name": "streets", "arguments": {"task": "segment"}},
         "scan": {
             "voxel_size": (0.5, 0.5, 0.5),
             "point_range": (-10, -10, -3, 10, 10, 5),
@@ -222,7 +222,7 @@ def test_what_a_scan_undergoes_follows_from_its_key() -> None:
 def test_a_run_from_recipe_to_score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets, "Streets", Scenes, raising=False)
     made = recipe(
-        data={"name": "streets", "arguments": {"cache": None, "scans": 16}},
+        data={"name": "streets", "arguments": {"task": "segment", "cache": None, "scans": 16}},
         augment_scan={"flip": "y", "mix": 0.5},
         training={"epochs": 12, "batch_size": 2},
         schedule={"name": "onecycle"},
