@@ -9,13 +9,14 @@ import os
 import tempfile
 import tomllib
 from dataclasses import dataclass
+from errno import EACCES, EISDIR, ENOTDIR
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from neurospike.errors import ArgumentError, DataError
 
-__all__ = ["Shipped", "check_writable_folder", "write_atomically"]
+__all__ = ["Shipped", "check_writable", "check_writable_folder", "write_atomically"]
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,30 @@ def check_writable_folder(folder: str | Path) -> Path:
     except OSError as error:
         raise _cannot_write(folder, error) from error
     return folder
+
+
+def check_writable(*paths: str | Path | None) -> None:
+    """Look whether files could be written, so that work does not end with some of them missing.
+
+    Nothing is made; None is passed over.
+
+    Raises
+    ------
+    DataError
+        A folder in place of a file, or a file or a write-protected folder on the way to it.
+    """
+    for path in paths:
+        if path is None:
+            continue
+        if Path(path).is_dir():
+            raise _cannot_write(Path(path), IsADirectoryError(EISDIR, "is a folder"))
+        folder = Path(path).absolute().parent
+        while not folder.exists():
+            folder = folder.parent
+        if not folder.is_dir():
+            raise _cannot_write(Path(path), NotADirectoryError(ENOTDIR, f"{folder} is a file"))
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise _cannot_write(Path(path), PermissionError(EACCES, f"{folder} is write-protected"))
 
 
 def _cannot_write(path: Path, error: OSError) -> DataError:

@@ -12,8 +12,8 @@ def bench(
     suite: Annotated[
         list[str] | None,
         typer.Argument(
-            help="neurons, voxels, sparse, network, cochlea, delays, emulator, boxes, streaming "
-            "[all]."
+            help="neurons, voxels, sparse, network, cochlea, delays, emulator, boxes, detector, "
+            "streaming [all]."
         ),
     ] = None,
     repeats: Annotated[int, typer.Option(help="Turns that each candidate takes.")] = 15,

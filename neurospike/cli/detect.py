@@ -12,6 +12,7 @@ import typer
 from neurospike.cli.common import need, print_json, say
 from neurospike.cli.label_points import is_segmenter, label_scans
 from neurospike.cli.scans import (
+    PICTURES,
     Found,
     OpenDetector,
     find_scans,
@@ -50,7 +51,8 @@ def detect(
     ] = None,
     score: Annotated[float, typer.Option(help="Least score of a box, 0 to 1.")] = 0.3,
     picture: Annotated[
-        Path | None, typer.Option("--figure", help="One scan. Also draw it into this .png.")
+        Path | None,
+        typer.Option("--figure", help="One scan. Also draw it into this .png, .svg, .pdf."),
     ] = None,
     html: Annotated[
         Path | None, typer.Option(help="One scan. Also a page to turn it around on.")
@@ -72,6 +74,7 @@ def detect(
     _check_both({"--figure": picture, "--html": html}, many=many, columns=columns)
     # The summary says how many points were rejected; the log would say it once more.
     logging.getLogger("neurospike").setLevel(logging.ERROR)
+    _check_places(out, kitti_out, picture, html, many=many)
     if is_segmenter(checkpoint):
         if calib is not None:
             raise ArgumentError("--calib: is for boxes; a segmenter labels all around.")
@@ -112,6 +115,9 @@ def _check_both(drawn: dict[str, Path | None], *, many: bool, columns: int) -> N
     for option, path in drawn.items():
         if path is not None and many:
             raise ArgumentError(f"{option}: draws one scan; give one, or use `neurospike view`.")
+    drawing = drawn["--figure"]
+    if drawing is not None and drawing.suffix.lower() not in PICTURES:
+        raise ArgumentError(f"--figure: must end in {', '.join(PICTURES)}; got {drawing}.")
     if drawn["--figure"] is not None:
         need("train", "matplotlib")
     if drawn["--html"] is not None:
@@ -138,6 +144,13 @@ def _check_boxes(
             raise ArgumentError(f"{option}: of many scans must be a folder; got {path}.")
         if not many and path.suffix != suffix:
             raise ArgumentError(f"{option}: must end in {suffix}; got {path}.")
+
+
+def _check_places(*places: Path | None, many: bool) -> None:
+    """Refuse before the first file, not between two; of many scans the places are folders."""
+    from neurospike.files import check_writable
+
+    check_writable(*(place / "scan" if many and place else place for place in places))
 
 
 def _run(

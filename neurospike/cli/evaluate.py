@@ -40,13 +40,14 @@ def evaluate(
     Example: neurospike evaluate runs/solids-0/best.safetensors
     """
     need("train", "lightning", *(() if html is None else ("plotly",)))
-    from neurospike.files import write_atomically
+    from neurospike.files import check_writable, write_atomically
     from neurospike.train import evaluate as measure
     from neurospike.train.evaluation import Mode
     from neurospike.train.scenes import is_on_scans
 
     if html is not None and not is_on_scans(checkpoint):
         raise ArgumentError("--html: shows scans; this run is on other data, leave it out.")
+    check_writable(out, html)
     modes: tuple[Mode, ...] = ("integer", "unary") if unary else ("integer",)
     result = measure(checkpoint, root=root, dataset=dataset, split=split, modes=modes)
     if html is not None:

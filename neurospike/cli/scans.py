@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from neurospike.runtime import ScanSession
     from neurospike.viz import SceneBoxes
 
+PICTURES = (".png", ".svg", ".pdf")
+
 LONGEST_M = 50.0
 """No object is longer: what an untrained network says beyond it is left out."""
 

@@ -11,10 +11,8 @@ import typer
 from numpy.typing import NDArray
 
 from neurospike.cli.common import need, numbers, print_json, say
-from neurospike.cli.scans import read_calibration, read_scene_boxes
+from neurospike.cli.scans import PICTURES, read_calibration, read_scene_boxes
 from neurospike.errors import ArgumentError, DataError
-
-_PICTURES = (".png", ".svg", ".pdf")
 
 
 def view(
@@ -53,8 +51,8 @@ def view(
     --out 000001.png
     """
     covered = None if region is None else numbers("--region", region, (4,))
-    if out is not None and out.suffix not in (*_PICTURES, ".html"):
-        raise ArgumentError(f"--out: must end in {', '.join(_PICTURES)} or .html; got {out}.")
+    if out is not None and out.suffix not in (*PICTURES, ".html"):
+        raise ArgumentError(f"--out: must end in {', '.join(PICTURES)} or .html; got {out}.")
     logging.getLogger("neurospike").setLevel(logging.ERROR)  # the summary says what was rejected
     shown, row = _scene(file, boxes, labels, calib, columns=columns)
     from neurospike import viz

@@ -129,6 +129,19 @@ def test_a_scan_is_drawn_beside_its_boxes(folder: Path) -> None:
     assert "Objects in scan.bin" in Path("b.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("option", "place"),
+    [("--figure", "file/b.png"), ("--html", "file/b.html"), ("--figure", "b.gif")],
+)
+def test_a_place_that_cannot_be_written_is_refused_before_any_file(
+    folder: Path, capsys: pytest.CaptureFixture[str], option: str, place: str
+) -> None:
+    (folder / "file").write_text("in the way")
+    assert detect("scan.bin", "--out", "made/b.json", option, place) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert not (folder / "made").exists()
+
+
 def test_without_a_display_a_view_is_a_picture(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from neurospike.bench.run import SUITES
 from neurospike.cli.main import main
 
 COMMANDS = (
@@ -30,6 +31,12 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     out = capsys.readouterr().out
     assert all(command in out for command in COMMANDS)
+
+
+def test_help_lists_the_suites_of_the_bench(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--help"]) == 0
+    out = capsys.readouterr().out
+    assert all(suite in out for suite in SUITES)
 
 
 def test_encode_writes_a_file_and_reports(

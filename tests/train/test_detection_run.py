@@ -8,7 +8,7 @@ import torch
 from typer.testing import CliRunner
 
 from neurospike import models
-from neurospike.cli.main import app
+from neurospike.cli.main import app, main
 from neurospike.datasets import write_kitti_frame
 from neurospike.train import evaluate, fit, load_recipe, parse_recipe
 from tests.train.scenes import RANGE, Scenes
@@ -122,6 +122,26 @@ def test_the_commands_take_a_detector(run: Path, root: Path, tmp_path: Path) -> 
 def test_another_data_set_that_does_not_exist_is_named(run: Path) -> None:
     said = CliRunner().invoke(app, ["evaluate", str(run / "best.safetensors"), "--dataset", "no"])
     assert said.exit_code != 0
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--dataset", "solids"], "--dataset: a section detect needs the data kitti or streets"),
+        (["--split", "tset"], "--split: must be one of train, val, test"),
+        (["--out", "{file}/e.json"], "cannot be written"),
+    ],
+)
+def test_an_evaluation_that_cannot_be_is_one_line(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], said: str
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    given = [option.format(file=tmp_path / "file") for option in options]
+    assert main(["evaluate", str(run / "best.safetensors"), *given]) == 2
+    captured = capsys.readouterr()
+    assert said in captured.err
+    assert len(captured.err.splitlines()) == 1
+    assert captured.out == ""
 
 
 def test_a_detector_is_priced_on_a_chip(run: Path) -> None:
