@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +46,8 @@ def write_kitti_frame(
     points: ArrayLike,
     objects: Objects | None,
     calibration: Calibration,
+    *,
+    picture: bool = False,
 ) -> None:
     """Write a frame that ``KITTI`` and others' tools read.
 
@@ -57,6 +61,8 @@ def write_kitti_frame(
         (N, 4) in the LiDAR's frame.
     objects
         None writes no label file, as in ``testing``.
+    picture
+        Write a black image too, of the calibration's size: OpenPCDet asks for one, to read that.
 
     Raises
     ------
@@ -70,3 +76,22 @@ def write_kitti_frame(
     calibration.write(folder / "calib" / f"{name}.txt")
     if objects is not None:
         write_objects(folder / "label_2" / f"{name}.txt", objects)
+    if picture:
+        write_atomically(folder / "image_2" / f"{name}.png", black_png(calibration.image_size))
+
+
+def black_png(size: tuple[int, int]) -> bytes:
+    """A PNG of one channel; width and height in pixels.
+
+    Source
+    ------
+    W3C, Portable Network Graphics, chunks IHDR, IDAT and IEND.
+    """
+    width, height = size
+    rows = zlib.compress(bytes((1 + width) * height))  # each begins with its filter, 0
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", rows), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )

@@ -160,10 +160,15 @@ class Streets(Samples):
                 self._take(job, records)
         return self
 
-    def write_kitti(self, folder: str | Path) -> Path:
+    def write_kitti(self, folder: str | Path, *, pictures: bool = False) -> Path:
         """Write KITTI's layout: ``training`` with ``ImageSets/train.txt`` or ``val.txt``.
 
         The test split goes to ``testing``, with its labels: here they are no secret.
+
+        Parameters
+        ----------
+        pictures
+            Write black images too, for tools that read an image's size from it.
 
         Raises
         ------
@@ -180,7 +185,8 @@ class Streets(Samples):
         place = folder / ("testing" if self.split == "test" else "training")
         names = [f"{_FIRST_FRAME[self.split] + index:06d}" for index in range(len(self))]
         for name, sample in zip(names, self, strict=True):
-            write_kitti_frame(place, name, sample["points"], sample["label"], self.calibration)
+            parts = sample["points"], sample["label"], self.calibration
+            write_kitti_frame(place, name, *parts, picture=pictures)
         write_atomically(folder / "ImageSets" / f"{self.split}.txt", "\n".join(names) + "\n")
         return folder
 

@@ -17,6 +17,7 @@ from neurospike.datasets import (
     read_velodyne,
     write_kitti_frame,
 )
+from neurospike.datasets.kitti_layout import png_size
 from neurospike.errors import ArgumentError, DataError
 
 
@@ -138,6 +139,18 @@ def test_a_written_frame_comes_back(tmp_path: Path) -> None:
         assert np.array_equal(
             getattr(sample["calibration"], name), getattr(Calibration.typical(), name)
         )
+
+
+def test_a_black_picture_tells_its_size(tmp_path: Path) -> None:
+    calibration = Calibration.typical((31, 17))
+    frame = (np.ones((1, 4)), Objects.empty(), calibration)
+    write_kitti_frame(tmp_path / "training", "000000", *frame, picture=True)
+    path = tmp_path / "training" / "image_2" / "000000.png"
+    assert png_size(path) == (31, 17)
+    pixels = pytest.importorskip("matplotlib.image").imread(path)
+    assert pixels.shape == (17, 31)
+    assert not pixels.any()
+    assert KITTI(tmp_path, protocol="legacy")[0]["calibration"].image_size == (31, 17)
 
 
 def test_the_crop_keeps_what_the_camera_sees(tmp_path: Path) -> None:
