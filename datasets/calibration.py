@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +64,14 @@ class Calibration:
     def __post_init__(self) -> None:
         for name, shape in SHAPES.items():
             object.__setattr__(self, name, _matrix(name, getattr(self, name), shape))
-        width, height = (int(edge) for edge in self.image_size)
+        try:
+            width, height = (index(edge) for edge in self.image_size)
+        except (TypeError, ValueError):
+            width = height = 0
         if width < 1 or height < 1:
             raise ArgumentError(
-                f"Calibration.image_size: width and height of at least 1; got {self.image_size}"
+                "Calibration.image_size: width and height, whole numbers of at least 1; got "
+                f"{self.image_size!r}"
             )
         object.__setattr__(self, "image_size", (width, height))
         for name in ("r0_rect", "tr_velo_to_cam"):

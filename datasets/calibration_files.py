@@ -44,8 +44,9 @@ def read_calibration(path: Path) -> tuple[dict[str, Floats], tuple[int, int]]:
     """
     found = {}
     for line in read_lines("Calibration.read", path, _AGAIN):
-        key, _, values = line.partition(":")
-        found[key.strip()] = values.split()
+        # The tracking benchmark writes some of its keys without a colon.
+        key, *values = line.replace(":", " ", 1).split() or [""]
+        found[key] = values
     matrices = {name: _matrix(path, found, name) for name in SHAPES}
     if "image_size" in found:
         return matrices, _size(path, found["image_size"])
