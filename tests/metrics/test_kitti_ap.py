@@ -11,12 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurospike.datasets import read_objects, write_objects
+from neurospike.datasets import kitti_labels, read_objects, write_objects
 from neurospike.datasets.objects import Objects
 from neurospike.errors import ArgumentError
 from neurospike.metrics import KittiAP, kitti_ap
 from neurospike.metrics.kitti_result import MEASURES
-from neurospike.metrics.kitti_rules import DIFFICULTIES
+from neurospike.metrics.kitti_rules import (
+    DIFFICULTIES,
+    MAX_OCCLUDED,
+    MAX_TRUNCATED,
+    MIN_HEIGHT_PX,
+)
 from tests.metrics.scenes import SIZES, both, moved, regions, row, scored
 
 HITS = [1, *range(2, 81, 2)]
@@ -297,6 +302,13 @@ def test_nothing_to_find_is_not_zero() -> None:
     mixed = kitti_ap([row(50)], [scored(row(50))])
     assert mixed.mean() == 100.0  # of the one class that is there
     assert isnan(mixed["Cyclist", "2d", "easy", 11])
+
+
+def test_limits_are_those_of_the_data_set() -> None:
+    """Metrics import no data sets, so both have them."""
+    ours = (DIFFICULTIES, MIN_HEIGHT_PX, MAX_OCCLUDED, MAX_TRUNCATED)
+    theirs = (kitti_labels.LEVELS, kitti_labels.MIN_HEIGHT)
+    assert ours == (*theirs, kitti_labels.MAX_OCCLUDED, kitti_labels.MAX_TRUNCATED)
 
 
 def test_an_empty_result_file_is_a_frame_without_detections(tmp_path: Path) -> None:
