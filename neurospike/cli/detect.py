@@ -70,16 +70,24 @@ def detect(
     Example: neurospike detect velodyne/ --ckpt best.safetensors --out boxes/
     """
     paths = find_scans(scans)
-    many = len(paths) > 1
+    many = len(paths) > 1 or scans[0].is_dir()
     _check_both({"--figure": picture, "--html": html}, many=many, columns=columns)
     # The summary says how many points were rejected; the log would say it once more.
     logging.getLogger("neurospike").setLevel(logging.ERROR)
     _check_places(out, kitti_out, picture, html, many=many)
     if is_segmenter(checkpoint):
-        if calib is not None:
-            raise ArgumentError("--calib: is for boxes; a segmenter labels all around.")
+        for option, given in {"--calib": calib, "--kitti-out": kitti_out}.items():
+            if given is not None:
+                raise ArgumentError(f"{option}: is for boxes; a segmenter labels all around.")
         label_scans(
-            paths, checkpoint, out, picture=picture, html=html, columns=columns, as_json=as_json
+            paths,
+            checkpoint,
+            out,
+            many=many,
+            picture=picture,
+            html=html,
+            columns=columns,
+            as_json=as_json,
         )
         return
     _check_boxes(many=many, out=out, calib=calib, kitti_out=kitti_out, score=score)

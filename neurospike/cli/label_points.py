@@ -78,6 +78,7 @@ def label_scans(
     checkpoint: Path,
     out: Path,
     *,
+    many: bool,
     picture: Path | None,
     html: Path | None,
     columns: int,
@@ -94,7 +95,6 @@ def label_scans(
     """
     from neurospike.datasets.semantic_kitti_labels import write_labels
 
-    many = len(paths) > 1
     if many == (out.suffix == ".label"):
         wanted = "be a folder, of many scans" if many else "end in .label, for a segmenter"
         raise ArgumentError(f"--out: must {wanted}; got {out}.")

@@ -108,6 +108,12 @@ def test_many_scans_have_a_file_each_and_a_latency(
     assert "p99" in out
 
 
+def test_a_folder_of_one_scan_gives_a_folder_too(folder: Path) -> None:
+    write_scan(folder / "velodyne" / "000007.bin", 60)
+    assert detect("velodyne", "--out", "boxes") == 0
+    assert [path.name for path in (folder / "boxes").iterdir()] == ["000007.json"]
+
+
 def test_points_that_are_not_finite_are_counted(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -288,6 +294,7 @@ def test_a_segmenter_labels_points(
         (["--out", "o.json"], "must end in .label"),
         (["nan.bin", "--out", "o.label"], "must be a folder"),
         (["--out", "o.label", "--calib", "calib.txt"], "--calib"),
+        (["--out", "o.label", "--kitti-out", "o.txt"], "--kitti-out"),
         (["--out", "o.label", "--columns", "3"], "--columns"),
     ],
 )
