@@ -60,6 +60,7 @@ def moves(_call: Call) -> Operations:
     nn.AdaptiveMaxPool3d,
     nn.ReLU,
     ReLU,
+    "neurospike.models.detection.voxel_query.VoxelQuery",
 )
 def selects(_call: Call) -> Operations:
     """Comparisons: neither products nor sums, and the largest of spikes is a spike."""

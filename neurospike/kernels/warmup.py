@@ -14,6 +14,7 @@ def warmup() -> None:
     _recurrent()
     _delays()
     _boxes()
+    _voxels()
 
 
 def _neurons() -> None:
@@ -115,3 +116,17 @@ def _boxes() -> None:
     pair = (np.array([0, 1]), np.array([0]), none, none, one)
     assignment_numba.found_scores(*pair)
     assignment_numba.tally(*pair, one, one, one > 1, one, one)
+
+
+def _voxels() -> None:
+    import numpy as np
+
+    from neurospike.kernels.voxels import query_numba
+
+    starts, one = np.array([0, 1]), np.zeros((1, 4), np.int64)
+    for dtype in (np.float32, np.float64):
+        rows, source = np.ones((1, 1), dtype), np.zeros((1, 1), np.int32)
+        query_numba.neighbourhood_max(
+            rows, one[0, :1], starts, np.ones(2, np.int64), one, 0, rows.copy(), source
+        )
+        query_numba.give_back(rows, source, rows.copy())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -15,11 +16,16 @@ from neurospike.models.detection.geometry import Geometry
 from neurospike.models.detection.head import AnchorHead
 from neurospike.models.detection.losses import anchor_loss
 from neurospike.models.detection.maps import NUMBERS, WITH_OVERLAP, Maps
+from neurospike.models.detection.proposals import Proposals
+from neurospike.models.detection.refinement import refine as refined
+from neurospike.models.detection.refinement import refinement_loss
+from neurospike.models.detection.roi_head import RoIHead
 from neurospike.models.detection.voxel_backbone import VoxelBackbone
 from neurospike.models.norm_pace import pace_norms
 from neurospike.models.registry import register
 from neurospike.models.without_spikes import without_spikes
 from neurospike.nn import ToBEV
+from neurospike.nn.evaluating import evaluating
 from neurospike.sparse import VoxelTensor
 
 KITTI_RANGE_M = (0.0, -40.0, -3.0, 70.4, 40.0, 1.0)
@@ -28,6 +34,9 @@ KITTI_VOXEL_M = (0.05, 0.05, 0.1)
 
 class E3DSNNDetector(nn.Module):
     """The detector: 3D backbone, spiking backbone on the bird's-eye view, anchor head.
+
+    With a second stage, evaluation mode refines the best proposals within ``forward``, so that
+    whoever counts operations sees it; in training ``loss`` runs it on proposals that it samples.
 
     Attributes
     ----------
@@ -55,6 +64,7 @@ class E3DSNNDetector(nn.Module):
         classes: tuple[str, ...],
         grid: AnchorGrid,
         geometry: Geometry,
+        refiner: RoIHead | None = None,
     ) -> None:
         super().__init__()
         self.classes = classes
@@ -67,6 +77,7 @@ class E3DSNNDetector(nn.Module):
         self.to_bev = ToBEV()
         self.bev = bev
         self.head = head
+        self.refiner = refiner
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @property
@@ -82,9 +93,21 @@ class E3DSNNDetector(nn.Module):
             )
         if self.training:
             pace_norms(self)
-        spikes, fine = self.backbone(x, self.padded_shape)
+        spikes, fine, stages = self.backbone(x, self.padded_shape)
         maps: Maps = self.head(self.bev(self._seen(spikes), self._seen(fine)))
-        return maps
+        if self.refiner is None:
+            return maps
+        maps = replace(maps, stages=tuple(stages[index] for index in self.refiner.stages))
+        return maps if self.training else replace(maps, refined=self._refined(maps))
+
+    def _refined(self, maps: Maps) -> Proposals:
+        if self.refiner is None:
+            raise ArgumentError(
+                "E3DSNNDetector.maps: are to be refined by a model without a second stage; build "
+                "it with refine=True."
+            )
+        with evaluating(self.refiner):
+            return refined(self.refiner, self.grid, maps)
 
     def _seen(self, spikes: VoxelTensor | None) -> Tensor | None:
         """(T, B, C, X, Y)."""
@@ -98,7 +121,8 @@ class E3DSNNDetector(nn.Module):
     ) -> dict[str, Tensor]:
         """Losses of a batch: "loss", and its weighted parts "class", "box" and "direction".
 
-        With ``overlap`` there is a part of that name besides.
+        With ``overlap`` there is a part of that name besides, and with ``refine`` there are
+        "confidence", "refined" and "corners", of proposals that are sampled here.
 
         Parameters
         ----------
@@ -113,12 +137,19 @@ class E3DSNNDetector(nn.Module):
         ArgumentError
             Another number of scans, a label beyond the classes, a box without extent.
         """
-        return anchor_loss(self.grid, maps, boxes, labels)
+        losses = anchor_loss(self.grid, maps, boxes, labels)
+        if self.refiner is None:
+            return losses
+        more = refinement_loss(self.refiner, self.grid, maps, boxes, labels)
+        total = torch.stack([losses["loss"], *more.values()]).sum()
+        return {**losses, "loss": total, **more}
 
     def decode(
         self, maps: Maps, *, score: float = 0.1, nms: float = 0.1, limit: int = 100
     ) -> list[Detections]:
-        """Boxes of every scan, best first.
+        """Boxes of every scan, best first; with ``refine``, those of the second stage.
+
+        Maps that were made in training are refined here.
 
         Parameters
         ----------
@@ -129,7 +160,10 @@ class E3DSNNDetector(nn.Module):
         limit
             Most boxes of a scan.
         """
-        return detections(self.grid, maps, score=score, nms=nms, limit=limit)
+        if self.refiner is None:
+            return detections(self.grid, maps, score=score, nms=nms, limit=limit)
+        second = self._refined(maps) if maps.refined is None else maps.refined
+        return second.detections(score=score, nms=nms, limit=limit)
 
 
 @register
@@ -150,6 +184,9 @@ def e3dsnn_detector(
     fine_channels: int = 0,
     head_layers: int = 0,
     overlap: bool = False,
+    refine: bool = False,
+    refine_stages: Sequence[int] = (-2, -1),
+    refine_channels: Sequence[int] = (16, 128),
     steps: int = 1,
     max_spikes: int = 4,
     spiking: bool = True,
@@ -185,6 +222,15 @@ def e3dsnn_detector(
     overlap
         Whether each anchor also says how well its box overlaps the object, and boxes are ranked by
         the root of both: of two boxes the better placed one stays.
+    refine
+        Whether a second stage looks at each proposal's voxels again, moves its box and says how
+        well it is placed; its scores then rank the boxes. The best 100 proposals of a scan are
+        refined, whatever they score.
+    refine_stages
+        Stages of the 3D backbone that it looks at; negative ones count from the last.
+    refine_channels
+        Its channels: of each stage at a point, and of the layers that read a whole proposal;
+        (32, 256) as published.
     steps, max_spikes
         T and D of the integer neurons; the paper's setting is 1 x 4. Raise D before T.
     spiking
@@ -194,17 +240,18 @@ def e3dsnn_detector(
     Raises
     ------
     ArgumentError
-        An unknown class, a number below 1, a range too low for the stages, or another
-        ``output_stride``.
+        An unknown class, a number below 1, a range too low for the stages, another
+        ``output_stride``, or a stage that is not there.
 
     Source
     ------
     E-3DSNN, arXiv:2412.07360: the 3D backbone (stem, three stages, height folded into 128
     channels, overall stride 8). Anchors, box coding, losses and head: Yan et al., SECOND, Sensors
-    2018, 18(10), 3337. The widths of the bird's-eye view: Deng et al., Voxel R-CNN, AAAI 2021,
-    arXiv:2012.15712. Overlaps: Wu et al., arXiv:1912.05992, here with the root of the product.
-    Ours: neurons and membrane shortcuts in the bird's-eye view, one logit an anchor,
-    ``output_stride``, ``fine_channels``, ``head_layers``, T > 1, and no second stage.
+    2018, 18(10), 3337. The widths of the bird's-eye view, and the second stage: Deng et al., Voxel
+    R-CNN, AAAI 2021, arXiv:2012.15712; ``RoIHead`` says where it departs. Overlaps: Wu et al.,
+    arXiv:1912.05992, here with the root of the product. Ours: neurons and membrane shortcuts in
+    the bird's-eye view, one logit an anchor, ``output_stride``, ``fine_channels``,
+    ``head_layers``, T > 1, and no second stage unless asked for.
 
     Examples
     --------
@@ -263,8 +310,13 @@ def e3dsnn_detector(
     )
     each = WITH_OVERLAP if overlap else NUMBERS
     head = AnchorHead(bev.outputs, up_channels, grid.per_cell, each)
+    refiner = None
+    if refine:
+        refiner = RoIHead.on_stages(
+            channels, refine_stages, refine_channels, max_spikes=max_spikes, geometry=geometry
+        )
     model = E3DSNNDetector(
-        backbone, bev, head, classes=tuple(classes), grid=grid, geometry=geometry
+        backbone, bev, head, classes=tuple(classes), grid=grid, geometry=geometry, refiner=refiner
     )
     return model if spiking else without_spikes(model)
 

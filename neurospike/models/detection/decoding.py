@@ -38,7 +38,13 @@ class Detections:
 
 
 def detections(
-    grid: AnchorGrid, maps: Maps, *, score: float, nms: float, limit: int
+    grid: AnchorGrid,
+    maps: Maps,
+    *,
+    score: float,
+    nms: float,
+    limit: int,
+    candidates: int = CANDIDATES,
 ) -> list[Detections]:
     """Boxes of every scan, without those that overlap a better one of their class.
 
@@ -50,30 +56,41 @@ def detections(
         Overlap seen from above, of rotated boxes, from which on the worse one goes.
     limit
         Most boxes of a scan.
+    candidates
+        Anchors of a scan that are decoded at most, the best ones.
     """
+    found = []
+    for one in best_anchors(grid, maps, score=score, candidates=candidates):
+        kept = suppressed(one.boxes, one.scores, one.labels, nms)[:limit]
+        found.append(Detections(one.boxes[kept], one.scores[kept], one.labels[kept]))
+    return found
+
+
+def best_anchors(
+    grid: AnchorGrid, maps: Maps, *, score: float, candidates: int = CANDIDATES
+) -> list[Detections]:
+    """The boxes of every scan's best anchors, of a least score, whether they overlap or not."""
     table = maps.rows().detach()
     sure = table[..., 0].sigmoid()
     if maps.each == WITH_OVERLAP:
         sure = (sure * table[..., 10].sigmoid()).sqrt()
     found = []
     for scan, sureness in zip(table, sure, strict=True):
-        scores, rows = _best(sureness, score)
+        scores, rows = _best(sureness, score, candidates)
         best = scan[rows]
         boxes = decode(best[:, 1:8], grid.boxes(rows, maps.shape))
         boxes[:, 6] = with_direction(boxes[:, 6], best[:, 8:10].argmax(1))
-        labels = rows % grid.per_cell // len(YAWS)
-        kept = _suppressed(boxes, scores, labels, nms)[:limit]
-        found.append(Detections(boxes[kept], scores[kept], labels[kept]))
+        found.append(Detections(boxes, scores, rows % grid.per_cell // len(YAWS)))
     return found
 
 
-def _best(scores: Tensor, least: float) -> tuple[Tensor, Tensor]:
+def _best(scores: Tensor, least: float, most: int) -> tuple[Tensor, Tensor]:
     rows = (scores >= least).nonzero()[:, 0]
-    top = torch.topk(scores[rows], min(CANDIDATES, len(rows)))
+    top = torch.topk(scores[rows], min(most, len(rows)))
     return top.values, rows[top.indices]
 
 
-def _suppressed(boxes: Tensor, scores: Tensor, labels: Tensor, threshold: float) -> Tensor:
+def suppressed(boxes: Tensor, scores: Tensor, labels: Tensor, threshold: float) -> Tensor:
     """Rows of the boxes that stay, best first: each class is judged by itself."""
     from neurospike.kernels.boxes import select
 

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+
+from neurospike.sparse import VoxelTensor
+
+if TYPE_CHECKING:
+    from neurospike.models.detection.proposals import Proposals
 
 NUMBERS = 10
 """Numbers of an anchor: a logit, seven residuals, two logits of the direction."""
@@ -25,10 +31,16 @@ class Maps:
         and perhaps a logit of its overlap.
     each
         Numbers of an anchor, 10 or 11.
+    stages
+        Membranes of the 3D backbone that a second stage looks at; empty without one.
+    refined
+        What the second stage has found, in evaluation mode; None otherwise.
     """
 
     numbers: Tensor
     each: int = NUMBERS
+    stages: tuple[VoxelTensor, ...] = ()
+    refined: Proposals | None = None
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -49,8 +49,8 @@ class VoxelBackbone(nn.Module):
     Shape
     -----
     in:  VoxelTensor, features (N, in_features), and the grid that it is brought onto
-    out: spikes at the overall stride, and those of the stage before or None; VoxelTensors with
-         features (N', C) where T = 1 and (T, N', C) otherwise
+    out: spikes at the overall stride, those of the stage before or None, and the membranes of all
+         stages; VoxelTensors with features (N', C) where T = 1 and (T, N', C) otherwise
 
     Source
     ------
@@ -104,11 +104,12 @@ class VoxelBackbone(nn.Module):
 
     def forward(
         self, x: VoxelTensor, shape: tuple[int, int, int]
-    ) -> tuple[VoxelTensor, VoxelTensor | None]:
-        """Spikes on the grid of the bird's-eye view, and on the finer one."""
+    ) -> tuple[VoxelTensor, VoxelTensor | None, list[VoxelTensor]]:
+        """Spikes on the grid of the bird's-eye view, and on the finer one; membranes of stages."""
         x = self.entry(self.stem(on_grid(x, shape)))
-        before = x
+        membranes = []
         for stage in self.stages:
-            before, x = x, stage(x)
-        fine = None if self.column is None else self.column(before)
-        return self.fire(self.squeeze(x)), fine
+            x = stage(x)
+            membranes.append(x)
+        fine = None if self.column is None else self.column(membranes[-2])
+        return self.fire(self.squeeze(x)), fine, membranes
