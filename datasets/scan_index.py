@@ -63,7 +63,8 @@ def indexed(
     files
         The files that the facts of a name rest on, missing ones included.
     facts
-        Looks up a name; what it returns must be JSON.
+        Looks up a name; what it returns must be JSON. Where there is a ``problem`` in it, it is
+        not kept: the name is looked up until it is well.
     fresh
         Looks everything up anew.
 
@@ -78,7 +79,8 @@ def indexed(
         marks = [_mark(path) for path in paths]
         before = kept.get(name)
         found[name] = before[1] if before is not None and before[0] == marks else facts(name)
-        rows[name] = [marks, found[name]]
+        if not found[name].get("problem"):
+            rows[name] = [marks, found[name]]
     if place is not None and rows != kept:
         _keep(place, rows)
     return found

@@ -276,6 +276,19 @@ def test_the_index_is_kept_and_follows_the_files(
     assert len(json.loads(place.read_text())["rows"]) == 4
 
 
+def test_the_index_keeps_no_damage(tmp_path: Path) -> None:
+    """What it would say of a file's place, or of what this version can read, may not hold."""
+    kitti_tree(tmp_path / "old", training=3)
+    (tmp_path / "old" / "training" / "calib" / "000001.txt").write_text("P2: 1")
+    with pytest.raises(DataError, match="old/training/calib/000001"):
+        KITTI(tmp_path / "old", protocol="legacy")
+    (tmp_path / "old").rename(tmp_path / "new")
+    with pytest.raises(DataError, match="new/training/calib/000001"):
+        KITTI(tmp_path / "new", protocol="legacy")
+    place = tmp_path / "new" / ".neurospike" / "kitti-training.json"
+    assert set(json.loads(place.read_text())["rows"]) == {"000000", "000002"}
+
+
 def test_the_index_lies_in_the_cache_or_nowhere(tmp_path: Path) -> None:
     root = tmp_path / "data"
     frame(root, "000000")
