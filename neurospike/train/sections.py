@@ -179,6 +179,12 @@ class DetectPart(Part):
     nms: float = Field(default=0.1, gt=0, le=1)
     limit: int = Field(default=100, ge=1)
 
+    @model_validator(mode="after")
+    def _check_classes(self) -> DetectPart:
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError("classes must differ from each other")
+        return self
+
 
 class SegmentPart(Part):
     """How points are labelled.

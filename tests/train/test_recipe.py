@@ -109,3 +109,10 @@ def test_augmentation_out_of_range_is_named(changed: Any, where: str) -> None:
     content["augment_scan"] |= changed
     with pytest.raises(DataError, match=where):
         parse_recipe(content, origin="test")
+
+
+def test_classes_to_detect_differ() -> None:
+    content = load_recipe("streets-detect").model_dump(mode="json")
+    content["detect"]["classes"] = ["Car", "Car"]
+    with pytest.raises(DataError, match="detect: Value error, classes must differ"):
+        parse_recipe(content, origin="test")
