@@ -98,16 +98,13 @@ class E3DSNNDetector(nn.Module):
         if self.refiner is None:
             return maps
         maps = replace(maps, stages=tuple(stages[index] for index in self.refiner.stages))
-        return maps if self.training else replace(maps, refined=self._refined(maps))
+        if self.training:
+            return maps
+        return replace(maps, refined=self._refined(self.refiner, maps))
 
-    def _refined(self, maps: Maps) -> Proposals:
-        if self.refiner is None:
-            raise ArgumentError(
-                "E3DSNNDetector.maps: are to be refined by a model without a second stage; build "
-                "it with refine=True."
-            )
-        with evaluating(self.refiner):
-            return refined(self.refiner, self.grid, maps)
+    def _refined(self, refiner: RoIHead, maps: Maps) -> Proposals:
+        with evaluating(refiner):
+            return refined(refiner, self.grid, maps)
 
     def _seen(self, spikes: VoxelTensor | None) -> Tensor | None:
         """(T, B, C, X, Y)."""
@@ -162,7 +159,9 @@ class E3DSNNDetector(nn.Module):
         """
         if self.refiner is None:
             return detections(self.grid, maps, score=score, nms=nms, limit=limit)
-        second = self._refined(maps) if maps.refined is None else maps.refined
+        second = maps.refined
+        if second is None:
+            second = self._refined(self.refiner, maps)
         return second.detections(score=score, nms=nms, limit=limit)
 
 

@@ -84,6 +84,11 @@ class RoIHead(nn.Module):
     in:  a VoxelTensor of membranes a stage, boxes (R, 7), and int64 scans (R,)
     out: (R, 8), averaged over time: a logit, and residuals in the box's own frame
 
+    Raises
+    ------
+    ArgumentError
+        Another number of stages.
+
     Cost
     ----
     The first layer on all points: 216 * stages * width * hidden synapses a proposal.
@@ -159,6 +164,11 @@ class RoIHead(nn.Module):
         nn.init.zeros_(last.bias)  # type: ignore[arg-type]
 
     def forward(self, stages: Sequence[VoxelTensor], boxes: Tensor, scan: Tensor) -> Tensor:
+        if len(stages) != len(self.views):
+            raise ArgumentError(
+                f"RoIHead.stages: must be {len(self.views)} of the 3D backbone; got {len(stages)}. "
+                "Give maps that a detector with refine=True has made."
+            )
         points = grid_points(boxes, EDGE)
         scans = scan.repeat_interleave(EDGE**3)
         seen = [

@@ -242,6 +242,17 @@ def test_refusals(changes: dict[str, object], message: str) -> None:
         small(**changes)
 
 
-def test_maps_of_a_refining_model_need_one() -> None:
-    with pytest.raises(ArgumentError, match="without a second stage"):
-        small(refine=False)._refined(Maps(torch.zeros(1, 60, 2, 2)))
+def test_maps_of_another_kind_are_refused() -> None:
+    one, two = small(refine=False), small()
+    x, boxes, labels = batch(1)
+    with pytest.raises(ArgumentError, match="stages: must be 2 of the 3D backbone; got 0"):
+        two.loss(one(x), boxes, labels)
+    with pytest.raises(ArgumentError, match="stages: must be 2 of the 3D backbone; got 0"):
+        two.decode(one(x))
+
+
+def test_evaluated_losses_draw_nothing_at_random() -> None:
+    x, boxes, labels = batch(2)
+    model = small().eval()
+    first, second = (model.loss(model(x), boxes, labels)["loss"] for _ in range(2))
+    assert torch.equal(first, second)
