@@ -85,7 +85,8 @@ def fit(
         From ``load_recipe``; change it with ``recipe.model_copy``.
     out
         Folder of the run; it receives ``recipe.json``, ``best.safetensors``, ``last.safetensors``,
-        ``history.json``, ``metrics.csv``, TensorBoard events, ``resume.ckpt``, ``result.json``.
+        ``history.json``, ``metrics.csv``, TensorBoard events, ``resume.ckpt``, ``result.json``,
+        ``predictions.json`` and pictures.
     root
         Where the data lies, for data sets that need one.
     resume
