@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from neurospike import hw, models
-from neurospike.errors import ArgumentError
+from neurospike.errors import ArgumentError, UnloweredLayerError
 from neurospike.kernels.boxes import select
 from neurospike.models.detection import refinement
 from neurospike.models.detection.maps import Maps
@@ -226,6 +226,12 @@ def test_counting_sees_the_second_stage() -> None:
     names = {layer.name for layer in counted.layers if layer.synops > 0}
     assert {"refiner.layers.1", "refiner.layers.4", "refiner.views.0.code.1"} <= names
     assert hw.count(small(refine=False), x).energy_pj < counted.energy_pj
+
+
+def test_chips_take_no_second_stage() -> None:
+    x, _, _ = batch(1)
+    with pytest.raises(UnloweredLayerError, match="no lowering rule"):
+        hw.lower(small().eval(), x)
 
 
 @pytest.mark.parametrize(
