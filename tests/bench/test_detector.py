@@ -19,7 +19,7 @@ def test_the_twin_has_as_many_weights_and_voxels() -> None:
     keys = keys.sort().values
     coords = torch.stack([0 * keys, keys // (64 * 41), keys // 41 % 64, keys % 41], 1).int()
     active, features = ActiveSet(coords, (64, 64, 41), 1), torch.rand(500, 4)
-    spikes, _ = mine(VoxelTensor.on(active, features), (64, 64, 41))
+    spikes, *_ = mine(VoxelTensor.on(active, features), (64, 64, 41))
     theirs = twin(spconv_peer.tensor(active, features))
     assert spikes.spatial_shape == tuple(theirs.spatial_shape) == (8, 8, 2)
     assert len(spikes.coords) == len(theirs.indices)
