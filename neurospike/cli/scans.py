@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 PICTURES = (".png", ".svg", ".pdf")
 
-LONGEST_M = 50.0
-"""No object is longer: what an untrained network says beyond it is left out."""
-
 
 @dataclass(frozen=True)
 class OpenDetector:
@@ -159,13 +156,11 @@ class Found:
 
 
 def plain(detections: Any, classes: Sequence[str]) -> Found:
-    """A network's boxes as arrays, without those that are no boxes: not finite, or endless."""
-    boxes = detections.boxes.double().numpy()
-    sane = np.isfinite(boxes).all(axis=1) & (boxes[:, 3:6] < LONGEST_M).all(axis=1)
+    """A network's boxes as arrays."""
     return Found(
-        boxes[sane],
-        tuple(classes[label] for label in detections.labels.numpy()[sane]),
-        detections.scores.double().numpy()[sane],
+        detections.boxes.double().numpy(),
+        tuple(classes[label] for label in detections.labels.tolist()),
+        detections.scores.double().numpy(),
     )
 
 

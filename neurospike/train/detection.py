@@ -34,9 +34,6 @@ NOT_TRAINED = -1
 MIN_POINTS = 3
 """An object of fewer points is not there to be found: nothing is trained where it stands."""
 
-LONGEST_M = 50.0
-"""No object is longer: what an untrained network says beyond it is left out."""
-
 
 class DetectTask:
     """Scans with boxes into VoxelTensors and targets; the score is the average precision."""
@@ -217,10 +214,9 @@ def objects_found(found: Any, classes: Sequence[str], calibration: Calibration) 
         ``boxes`` (M, 7), ``scores`` (M,) and ``labels`` (M,), tensors.
     """
     boxes = found.boxes.detach().cpu().double().numpy()
-    sane = np.isfinite(boxes).all(1) & (boxes[:, 3:6] < LONGEST_M).all(1)
-    scores = found.scores.detach().cpu().double().numpy()[sane]
-    names = [classes[label] for label in found.labels.cpu().numpy()[sane]]
-    objects = calibration.objects_of(boxes[sane], names, scores)
+    scores = found.scores.detach().cpu().double().numpy()
+    names = [classes[label] for label in found.labels.tolist()]
+    objects = calibration.objects_of(boxes, names, scores)
     # Where nothing of a box is in the image, its rectangle has no area.
     sides = objects.bbox[:, 2:] - objects.bbox[:, :2]
     return objects.chosen(np.asarray((sides > 0).all(1)))

@@ -10,7 +10,6 @@ import torch
 
 from neurospike import models, viz
 from neurospike.errors import ArgumentError
-from neurospike.train.detection import LONGEST_M
 from neurospike.train.evaluation import open_run
 from neurospike.train.labelling import point_classes, point_scores
 from neurospike.train.samples import Sample, Some, build_loader
@@ -86,8 +85,7 @@ def draw_scenes(checkpoint: Path, *, root: str | Path | None = None) -> list[Pat
 
 def _detected(sample: Sample, found: Any, part: DetectPart, scan: ScanPart) -> viz.Scene:
     boxes = found.boxes.double().numpy()
-    sane = np.isfinite(boxes).all(axis=1) & (boxes[:, 3:6] < LONGEST_M).all(axis=1)
-    names = [part.classes[label] for label in found.labels.numpy()[sane]]
+    names = [part.classes[label] for label in found.labels.tolist()]
     true = np.asarray(sample["boxes"], np.float64).reshape(-1, 7)
     low, high = scan.point_range[:2], scan.point_range[3:5]
     inside = ((true[:, :2] >= low) & (true[:, :2] < high)).all(axis=1)
@@ -95,7 +93,7 @@ def _detected(sample: Sample, found: Any, part: DetectPart, scan: ScanPart) -> v
     rows = np.flatnonzero(inside & known)
     return viz.scan_scene(
         sample["points"],
-        detected=viz.scene_boxes(boxes[sane], names, found.scores.double().numpy()[sane]),
+        detected=viz.scene_boxes(boxes, names, found.scores.double().numpy()),
         labelled=viz.scene_boxes(true[rows], [sample["names"][row] for row in rows]),
         title=str(sample["name"]),
     )

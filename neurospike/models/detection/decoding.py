@@ -14,6 +14,9 @@ from neurospike.models.detection.maps import WITH_OVERLAP, Maps
 CANDIDATES = 1000
 """Anchors of a scan that are decoded at most, the best ones."""
 
+LONGEST_M = 50.0
+"""No object is longer: what an untrained network says beyond it is left out."""
+
 
 @dataclass(frozen=True)
 class Detections:
@@ -91,12 +94,16 @@ def _best(scores: Tensor, least: float, most: int) -> tuple[Tensor, Tensor]:
 
 
 def suppressed(boxes: Tensor, scores: Tensor, labels: Tensor, threshold: float) -> Tensor:
-    """Rows of the boxes that stay, best first: each class is judged by itself."""
+    """Rows of the boxes that stay, best first: each class is judged by itself.
+
+    Rows that are no boxes, not finite or endless, go.
+    """
     from neurospike.kernels.boxes import select
 
+    sane = boxes.isfinite().all(1) & (boxes[:, 3:6] < LONGEST_M).all(1)
     kept = []
     for kind in sorted(set(labels.tolist())):
-        mine = (labels == kind).nonzero()[:, 0]
+        mine = ((labels == kind) & sane).nonzero()[:, 0]
         numbers = select.nms(
             boxes[mine].double().cpu().numpy(), scores[mine].double().cpu().numpy(), threshold
         )
