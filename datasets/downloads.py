@@ -90,16 +90,16 @@ SETS = {
 }
 """What ``fetch`` knows, by name."""
 
-_BY_HAND = {"kitti": KITTI_WHERE, "semantickitti": SEMANTIC_KITTI_WHERE}
+BY_HAND = {"kitti": KITTI_WHERE, "semantickitti": SEMANTIC_KITTI_WHERE}
+"""Where to get what asks for a login."""
 
 
 def known(name: str) -> Published:
     """The entry of a data set, or ArgumentError."""
-    if name in _BY_HAND:
-        raise ArgumentError(f"downloads.name: {name} needs a login: {_BY_HAND[name]}")
+    if name in BY_HAND:
+        raise ArgumentError(f"downloads.name: {name} needs a login: {BY_HAND[name]}")
     if name not in SETS:
-        names = ", ".join((*SETS, *_BY_HAND))
-        raise ArgumentError(f"downloads.name: one of {names}; got {name!r}")
+        raise ArgumentError(f"downloads.name: one of {', '.join(SETS)}; got {name!r}")
     return SETS[name]
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from neurospike.cli.common import print_json, say
+from neurospike.errors import ArgumentError, DataError
 
 app = typer.Typer(
     name="data",
@@ -98,7 +99,6 @@ def _verify_scans(name: str, root: Path, *, thorough: bool, as_json: bool) -> No
     """Print what there is, then what is missing or damaged, and raise where there is such."""
     from neurospike.datasets.kitti_verify import verify_kitti
     from neurospike.datasets.semantic_kitti_verify import verify_semantic_kitti
-    from neurospike.errors import DataError
 
     verify = verify_kitti if name == "kitti" else verify_semantic_kitti
     found = verify(root, thorough=thorough)
@@ -118,10 +118,12 @@ def _verify_scans(name: str, root: Path, *, thorough: bool, as_json: bool) -> No
 
 def _counts(name: str, root: Path) -> dict[str, Any]:
     from neurospike import datasets
-    from neurospike.datasets.downloads import known
+    from neurospike.datasets.downloads import BY_HAND, SETS
     from neurospike.datasets.spiking_heidelberg import verify_clips
 
-    known(name)
+    if name not in SETS:
+        names = ", ".join((*SETS, *BY_HAND))
+        raise ArgumentError(f"data.name: one of {names}; got {name!r}")
     if name in ("shd", "ssc"):
         return verify_clips("SHD" if name == "shd" else "SSC", root)
     if name == "fsdd":

@@ -169,14 +169,14 @@ def test_what_needs_a_login_is_not_fetched(
     assert not (tmp_path / "data").exists()
 
 
-@pytest.mark.parametrize("verb", ["fetch", "verify"])
+@pytest.mark.parametrize(("verb", "last"), [("fetch", "fsdd"), ("verify", "kitti, semantickitti")])
 def test_unknown_names_are_refused(
-    verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    verb: str, last: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["data", verb, "sdh", "--root", str(tmp_path / "data")]) == 2
     error = capsys.readouterr().err
     assert "one of shd, ssc" in error
-    assert "kitti, semantickitti; got 'sdh'" in error
+    assert f"{last}; got 'sdh'" in error
     assert not (tmp_path / "data").exists()
 
 

