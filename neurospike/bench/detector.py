@@ -74,6 +74,7 @@ def profile(model: E3DSNNDetector, repeats: int) -> dict[str, Timing]:
         "map": model.to_bev,
         "bird's-eye view": model.bev,
         "head": model.head,
+        **({} if model.refiner is None else {"second stage": model.refiner}),
     }
     for turn in range(repeats + 2):
         taken: dict[str, float] = {}

@@ -14,7 +14,7 @@ from neurospike.bench.clouds import FRAMES
 from neurospike.bench.memory import resident_megabytes
 from neurospike.bench.voxels import scan
 from neurospike.datasets.calibration import Calibration
-from neurospike.encoders import RelativeVoxelizer, Voxelizer
+from neurospike.encoders import Voxelizer, scan_voxelizer
 from neurospike.errors import DataError
 from neurospike.runtime import ScanSession
 from neurospike.train import load_recipe
@@ -66,8 +66,7 @@ def _small() -> tuple[Any, Voxelizer]:
         point_range=list(part.point_range),
         **recipe.model.arguments,
     ).eval()
-    kind = RelativeVoxelizer if part.relative else Voxelizer
-    return model, kind(part.voxel_size, part.point_range)
+    return model, scan_voxelizer(part.voxel_size, part.point_range, relative=part.relative)
 
 
 def _frames() -> list[Floats]:

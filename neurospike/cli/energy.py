@@ -72,9 +72,12 @@ def energy(
     Example: neurospike energy runs/solids-0/best.safetensors --chip loihi1_sanafe --chip speck2f
     --quantise --against ann-twin --html chips.html
     """
+    from neurospike.files import check_writable
+
     need("train", "lightning", "rich")
     if samples < 1:
         raise ArgumentError(f"--samples: must be 1 or more; got {samples}.")
+    check_writable(out, html)
     if chip:
         _refuse_convention(convention, PRICING, "with --chip")
         if html is not None:

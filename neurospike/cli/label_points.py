@@ -50,7 +50,7 @@ def open_segmenter(checkpoint: Path, *, remember: int) -> OpenSegmenter:
     """
     from neurospike import models
     from neurospike.datasets.semantic_kitti_labels import CLASSES
-    from neurospike.encoders import RelativeVoxelizer, Voxelizer
+    from neurospike.encoders import scan_voxelizer
     from neurospike.runtime import ScanSession
 
     info = models.read_info(checkpoint)
@@ -63,11 +63,11 @@ def open_segmenter(checkpoint: Path, *, remember: int) -> OpenSegmenter:
     part = info.extra["recipe"].get("scan") or {}
     if not {"voxel_size", "point_range"} <= part.keys():
         raise DataError(f"{checkpoint}: its recipe has no voxels; train it again.")
-    kind = RelativeVoxelizer if part.get("relative") else Voxelizer
     session = ScanSession(
         models.load(checkpoint),
-        kind(part["voxel_size"], part["point_range"]),
-        decode=lambda logits: logits.argmax(1),
+        scan_voxelizer(
+            part["voxel_size"], part["point_range"], relative=bool(part.get("relative"))
+        ),
         remember=remember,
     )
     return OpenSegmenter(session, classes)
@@ -84,7 +84,7 @@ def label_scans(
     columns: int,
     as_json: bool,
 ) -> None:
-    """Write a ``.label`` file of official ids a scan; 0 is a point outside the voxels' range.
+    """Write a ``.label`` file of official ids a scan; 0 is a point that is not finite.
 
     Raises
     ------
@@ -126,10 +126,16 @@ def _run(
     scan: NDArray[Any], kept: NDArray[Any], opened: OpenSegmenter
 ) -> tuple[NDArray[np.int64], dict[str, Any]]:
     """Train ids (N,), -1 where there is none, and a row of the summary."""
+    import torch
+
+    from neurospike.train.labelling import point_classes, point_scores
+
     result = opened.session(scan[kept])
-    by_voxel = np.append(result.output.numpy(), -1)  # the last is of points without a voxel
+    voxel = torch.as_tensor(result.point_to_voxel)
+    points = torch.from_numpy(scan[kept])
+    batch = {"points": points, "batch": torch.zeros_like(voxel), "point_to_voxel": voxel}
     labels = np.full(len(scan), -1, np.int64)
-    labels[kept] = by_voxel[np.asarray(result.point_to_voxel)]
+    labels[kept] = point_classes(point_scores(result.output, voxel), batch).numpy()
     counts = np.bincount(labels[labels >= 0], minlength=len(opened.classes))
     order = [place for place in np.argsort(-counts, kind="stable") if counts[place]]
     return labels, {

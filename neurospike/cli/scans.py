@@ -46,7 +46,7 @@ def open_detector(checkpoint: Path, *, score: float, remember: int = 1000) -> Op
         A checkpoint that is damaged, or whose network finds no boxes.
     """
     from neurospike import models
-    from neurospike.encoders import RelativeVoxelizer, Voxelizer
+    from neurospike.encoders import scan_voxelizer
     from neurospike.runtime import ScanSession
 
     model: Any = models.load(checkpoint)
@@ -56,10 +56,9 @@ def open_detector(checkpoint: Path, *, score: float, remember: int = 1000) -> Op
             f"{checkpoint}: holds a network of {models.read_info(checkpoint).factory!r}, which "
             "finds no boxes; give a checkpoint of e3dsnn_detector."
         )
-    kind = RelativeVoxelizer if model.in_features == 7 else Voxelizer
     session = ScanSession(
         model,
-        kind(model.voxel_size, model.point_range),
+        scan_voxelizer(model.voxel_size, model.point_range, relative=model.in_features == 7),
         decode=lambda maps: model.decode(maps, score=score)[0],
         remember=remember,
     )

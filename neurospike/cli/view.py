@@ -50,9 +50,12 @@ def view(
     Example: neurospike view 000001.bin --labels label_2/000001.txt --calib calib/000001.txt
     --out 000001.png
     """
+    from neurospike.files import check_writable
+
     covered = None if region is None else numbers("--region", region, (4,))
     if out is not None and out.suffix not in (*PICTURES, ".html"):
         raise ArgumentError(f"--out: must end in {', '.join(PICTURES)} or .html; got {out}.")
+    check_writable(out)
     logging.getLogger("neurospike").setLevel(logging.ERROR)  # the summary says what was rejected
     shown, row = _scene(file, boxes, labels, calib, columns=columns)
     from neurospike import viz

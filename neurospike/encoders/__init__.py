@@ -9,7 +9,7 @@ from neurospike.encoders.identity import DecodedVoxels, decode_identity, identit
 from neurospike.encoders.latency import decode_latency, latency
 from neurospike.encoders.mel import Mel
 from neurospike.encoders.rate import decode_rate, rate
-from neurospike.encoders.relative_voxelizer import RelativeVoxelizer
+from neurospike.encoders.relative_voxelizer import RelativeVoxelizer, scan_voxelizer
 from neurospike.encoders.spike_voxel_coding import SpikeVoxelCoding
 from neurospike.encoders.svc import SvcFile, load_svc, save_svc
 from neurospike.encoders.voxelizer import Voxelization, Voxelizer
@@ -38,4 +38,5 @@ __all__ = [
     "load_svc",
     "rate",
     "save_svc",
+    "scan_voxelizer",
 ]

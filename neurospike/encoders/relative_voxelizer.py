@@ -80,3 +80,21 @@ class RelativeVoxelizer(Voxelizer):
         over_range = 2 * from_corner / extent - 1
         in_voxel = from_corner / edges - voxels.coords[:, 1:].double() - 0.5
         return torch.cat([over_range.to(dtype), in_voxel.to(dtype), voxels.features[:, 3:]], 1)
+
+
+def scan_voxelizer(
+    voxel_size: float | Sequence[float], point_range: Sequence[float], *, relative: bool
+) -> Voxelizer:
+    """The voxeliser of LiDAR scans: a ``RelativeVoxelizer``, or a ``Voxelizer`` where not relative.
+
+    Raises
+    ------
+    ArgumentError
+        As ``Voxelizer``.
+
+    Examples
+    --------
+    >>> type(scan_voxelizer(0.1, (0, 0, 0, 4, 4, 4), relative=True)).__name__
+    'RelativeVoxelizer'
+    """
+    return (RelativeVoxelizer if relative else Voxelizer)(voxel_size, point_range)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from neurospike.datasets import transforms
 from neurospike.train.samples import Sample
-from neurospike.train.sections import AugmentScanPart
+from neurospike.train.scan_sections import AugmentScanPart
 
 Points = NDArray[np.float32]
 Boxes = NDArray[np.float64]

@@ -20,8 +20,8 @@ from neurospike.train.boxed_points import points_in_boxes
 from neurospike.train.object_store import ObjectStore, open_store, paste_objects
 from neurospike.train.recipe import Recipe
 from neurospike.train.samples import Batch, Sample, Samples, Source, cache_folder
+from neurospike.train.scan_sections import AugmentScanPart, DetectPart, ScanPart
 from neurospike.train.scans import ScanInput, ScanSamples, Transform, collate_scans, in_features
-from neurospike.train.sections import AugmentScanPart, DetectPart, ScanPart
 
 NEIGHBOURS: Mapping[str, str] = {"Van": "Car", "Person_sitting": "Pedestrian"}
 """Objects that count neither as found nor as missed in the official evaluation, and of which."""

@@ -9,21 +9,18 @@ from pydantic import ValidationError, model_validator
 
 from neurospike.errors import DataError
 from neurospike.files import Shipped
+from neurospike.train.scan_sections import AugmentScanPart, DetectPart, ScanPart, SegmentPart
 from neurospike.train.sections import (
     ActivityPart,
     AugmentPart,
-    AugmentScanPart,
     AugmentSequencePart,
     DataPart,
     DelaysPart,
-    DetectPart,
     EverySamplePart,
     ModelPart,
     OptimizerPart,
     Part,
-    ScanPart,
     SchedulePart,
-    SegmentPart,
     SequencePart,
     TrainingPart,
     VoxelPart,

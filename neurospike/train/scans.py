@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from neurospike.datasets.transforms import sample_rng
-from neurospike.encoders import RelativeVoxelizer, Voxelizer
+from neurospike.encoders import scan_voxelizer
 from neurospike.train.samples import Batch, Key, Sample, Source
-from neurospike.train.sections import ScanPart
+from neurospike.train.scan_sections import ScanPart
 
 Transform = Callable[[Sample, np.random.Generator], Sample]
 """A sample and its own generator to the sample changed; the one given is left as it is."""
@@ -97,7 +97,7 @@ class ScanInput:
     """
 
     def __init__(self, part: ScanPart) -> None:
-        self.voxelizer = scan_voxelizer(part)
+        self.voxelizer = scan_voxelizer(part.voxel_size, part.point_range, relative=part.relative)
         self.max_voxels = part.max_voxels
 
     def __call__(self, batch: Batch) -> Any:
@@ -126,12 +126,6 @@ def _drawn(samples: Tensor, draws: Sequence[int], limit: int) -> Tensor:
         own = np.flatnonzero((samples == index).cpu().numpy())
         kept[np.random.default_rng(draw).permutation(own)[:limit]] = True
     return kept.to(samples.device)
-
-
-def scan_voxelizer(part: ScanPart) -> Voxelizer:
-    """The voxeliser of a recipe's scans, for points (N, 3) and their intensity (N, 1)."""
-    kind = RelativeVoxelizer if part.relative else Voxelizer
-    return kind(part.voxel_size, part.point_range)
 
 
 def in_features(part: ScanPart) -> int:

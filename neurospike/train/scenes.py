@@ -13,7 +13,7 @@ from neurospike.errors import ArgumentError
 from neurospike.train.evaluation import open_run
 from neurospike.train.labelling import point_classes, point_scores
 from neurospike.train.samples import Sample, Some, build_loader
-from neurospike.train.sections import DetectPart, ScanPart
+from neurospike.train.scan_sections import DetectPart, ScanPart
 from neurospike.train.tasks import build_task
 
 

@@ -19,8 +19,8 @@ from neurospike.train.labelling import point_classes, point_scores, voxel_labels
 from neurospike.train.lovasz import lovasz_softmax
 from neurospike.train.recipe import Recipe
 from neurospike.train.samples import Batch, Sample, Samples, Source
+from neurospike.train.scan_sections import AugmentScanPart, ScanPart, SegmentPart
 from neurospike.train.scans import ScanInput, ScanSamples, Transform, collate_scans, in_features
-from neurospike.train.sections import AugmentScanPart, ScanPart, SegmentPart
 from neurospike.train.tasks import Meter
 
 WEIGHED_SCANS = 64

@@ -159,6 +159,8 @@ def test_a_network_that_fits_no_chip_is_one_line_and_code_2(
         ([*LOIHI, "--workers", "0"], "--workers: must be 1 or more"),
         ([*LOIHI, "--samples", "0"], "--samples: must be 1 or more"),
         (["--chip", "abacus"], "must be one of"),
+        (["--out", "/dev/null/o.json"], "cannot be written"),
+        ([*LOIHI, "--html", "/dev/null/o.html"], "cannot be written"),
         ([*LOIHI, "--dataset", "solids"], "must have the classes"),
         ([*LOIHI, "--convention", "affine"], "affine"),
     ],

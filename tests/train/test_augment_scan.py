@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neurospike.train.augment_scan import Move, augment_scan, drop_points, random_move
-from neurospike.train.sections import AugmentScanPart
+from neurospike.train.scan_sections import AugmentScanPart
 
 
 def corners(boxes: Any) -> Any:

@@ -10,7 +10,7 @@ from neurospike.errors import ArgumentError
 from neurospike.train import parse_recipe
 from neurospike.train.detection import APMeter, DetectTask, Targets, objects_found
 from neurospike.train.samples import build_loader
-from neurospike.train.sections import DetectPart, ScanPart
+from neurospike.train.scan_sections import DetectPart, ScanPart
 from neurospike.train.tasks import build_task
 from tests.train.scenes import RANGE, Scenes
 

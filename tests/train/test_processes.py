@@ -16,7 +16,7 @@ from neurospike.train import load_recipe, module, samples
 from neurospike.train.detection import APMeter
 from neurospike.train.module import of_all_processes
 from neurospike.train.samples import EpochSampler
-from neurospike.train.sections import DetectPart
+from neurospike.train.scan_sections import DetectPart
 from neurospike.train.segmentation import PointMeter
 from neurospike.train.tasks import AccuracyMeter
 

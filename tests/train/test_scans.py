@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from neurospike.encoders import RelativeVoxelizer, Voxelizer
+from neurospike.train.scan_sections import ScanPart
 from neurospike.train.scans import ScanInput, ScanSamples, collate_scans, in_features
-from neurospike.train.sections import ScanPart
 
 RANGE = (0.0, -4.0, -2.0, 8.0, 4.0, 2.0)
 
