@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neurospike.datasets.streets_world.mesh import Floats, Mesh, turned
+from neurospike.datasets.streets_world.mesh import Floats, Mesh, turn_points, turned
 from neurospike.datasets.streets_world.scanner import (
     BEAMS_DEG,
     RANGE_M,
@@ -15,11 +15,13 @@ from neurospike.datasets.streets_world.scanner import (
     Hits,
     Rays,
     Singles,
+    incidence,
 )
 
 _MIRRORS_M = 0.12
 _LARGEST_M = 8.0  # half the diagonal of the longest lorry
-Window = tuple[NDArray[np.int64], NDArray[np.int64]]
+Columns = slice | NDArray[np.int64]
+Window = tuple[slice, Columns]
 
 
 @dataclass(frozen=True)
@@ -55,28 +57,45 @@ def boxes_in(pose: Floats, where: Floats, sizes: Floats) -> Floats:
     return np.column_stack([centre, sizes, np.arctan2(look[:, 1], look[:, 0])])
 
 
-def window(box: Floats, part: Rays) -> Window | None:
-    """Beams and columns that may meet a box."""
-    half = box[3:6] / 2 + (0.1, _MIRRORS_M, 0.1)
-    corners = turned(half * _SIGNS, float(box[6])) + box[:3]
-    middle = np.arctan2(box[1], box[0])
-    level = np.hypot(corners[:, 0], corners[:, 1])
+def windows(boxes: Floats, part: Rays) -> list[Window | None]:
+    """Beams and columns that may meet each of the boxes (M, 7)."""
+    half = boxes[:, 3:6] / 2 + (0.1, _MIRRORS_M, 0.1)
+    corners = turned(half[:, None] * _SIGNS, boxes[:, 6:7]) + boxes[:, None, :3]
+    middle = np.arctan2(boxes[:, 1], boxes[:, 0])
+    level = np.hypot(corners[..., 0], corners[..., 1])
+    aside = np.arctan2(corners[..., 1], corners[..., 0]) - middle[:, None]
+    spread = np.abs(np.mod(aside + np.pi, 2 * np.pi) - np.pi).max(axis=1) + 0.02
+    around = np.hypot(boxes[:, 0], boxes[:, 1]) <= np.hypot(half[:, 0], half[:, 1]) + 0.5
+    spread[around] = np.pi
     # A box may come nearer than its corners: half its width at most.
-    nearest = max(float(level.min()) - float(half[1]), 0.5)
-    spread = np.pi
-    if np.hypot(box[0], box[1]) > np.hypot(half[0], half[1]) + 0.5:
-        turn = np.arctan2(corners[:, 1], corners[:, 0]) - middle
-        spread = np.abs(np.mod(turn + np.pi, 2 * np.pi) - np.pi).max() + 0.02
-    away = np.abs(np.mod(part.azimuth - middle + np.pi, 2 * np.pi) - np.pi)
-    columns = np.flatnonzero(away <= spread)
-    low, high = float(corners[:, 2].min()), float(corners[:, 2].max())
-    lowest = np.arctan2(low, nearest if low < 0 else level.max())
-    highest = np.arctan2(high, nearest if high > 0 else level.max())
-    # The tilted scanner sees an upright box a little higher or lower.
-    rows = np.flatnonzero(
-        (np.degrees(lowest) - 0.6 <= BEAMS_DEG) & (np.degrees(highest) + 0.6 >= BEAMS_DEG)
-    )
-    return (rows, columns) if len(rows) and len(columns) else None
+    nearest, furthest = np.maximum(level.min(axis=1) - half[:, 1], 0.5), level.max(axis=1)
+    low, high = corners[..., 2].min(axis=1), corners[..., 2].max(axis=1)
+    lowest = np.degrees(np.arctan2(low, np.where(low < 0, nearest, furthest)))
+    highest = np.degrees(np.arctan2(high, np.where(high > 0, nearest, furthest)))
+    # The tilted scanner sees an upright box a little higher or lower. Beams go downwards.
+    first = np.searchsorted(-BEAMS_DEG, -(highest + 0.6), side="left")
+    last = np.searchsorted(-BEAMS_DEG, -(lowest - 0.6), side="right")
+    found: list[Window | None] = []
+    for row, stop, columns in zip(first, last, _columns(middle, spread, part), strict=True):
+        found.append((slice(row, stop), columns) if row < stop and columns is not None else None)
+    return found
+
+
+def _columns(middle: Floats, spread: Floats, part: Rays) -> list[Columns | None]:
+    """Columns no further than ``spread`` from ``middle``, in radians: a run, or two at the seam."""
+    start = np.mod(middle - spread, 2 * np.pi)
+    stop = start + 2 * spread
+    first, last = np.searchsorted(part.around, start), np.searchsorted(part.around, stop, "right")
+    again = np.searchsorted(part.around, stop - 2 * np.pi, side="right")
+    found: list[Columns | None] = []
+    for low, high, wrapped in zip(first.tolist(), last.tolist(), again.tolist(), strict=True):
+        if wrapped >= low:
+            found.append(slice(0, len(part.around)))
+        elif not wrapped:
+            found.append(slice(low, high) if low < high else None)
+        else:
+            found.append(np.r_[0:wrapped, low:high])
+    return found
 
 
 def is_hidden(box: Floats, rays: Window, hits: Hits) -> bool:
@@ -84,7 +103,7 @@ def is_hidden(box: Floats, rays: Window, hits: Hits) -> bool:
     diagonal = np.sqrt((box[3:6] ** 2).sum()) / 2
     # The scanner may be a metre from where it was as it looked ahead.
     nearest = np.sqrt((box[:3] ** 2).sum()) - diagonal - 1.0 - _MIRRORS_M
-    return bool(hits.distance[np.ix_(*rays)].max() < nearest)
+    return bool(hits.distance[rays].max() < nearest)
 
 
 _SIGNS = np.array([[i, j, k] for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)], dtype=np.float64)
@@ -101,16 +120,19 @@ def cast_at(
 ) -> int:
     """Cast a window's rays at one actor, take those that it stops first, and count its own."""
     rows, columns = rays
-    shape = (len(rows), len(columns))
-    block = np.ix_(rows, columns)
+    seen = hits.distance[rays]
+    look = np.empty((*seen.shape, 3), dtype=np.float32)
+    turn_points(directions[rays], -place[3], out=look)
     near = turned(origins[columns] - place[:3], -place[3]).astype(np.float32)
-    look = turned(directions[block], -place[3]).astype(np.float32)
     start = np.broadcast_to(near, look.shape).reshape(-1, 3)
-    distance, triangle, cosine = found.caster.cast(start, look.reshape(-1, 3))
-    taken = np.flatnonzero(distance < hits.distance[block].ravel())
-    r, c = rows[taken // shape[1]], columns[taken % shape[1]]
+    look = look.reshape(-1, 3)
+    distance, triangle, normals = found.caster.cast(start, look)
+    taken = np.flatnonzero(distance < seen.ravel())
+    r, c = np.divmod(taken, seen.shape[1])
+    r += rows.start
+    c = c + columns.start if isinstance(columns, slice) else columns[c]
     hits.distance[r, c] = distance[taken]
-    hits.cosine[r, c] = cosine[taken]
+    hits.cosine[r, c] = incidence(normals[taken], look[taken])
     hits.material[r, c] = found.mesh.material[triangle[taken]]
     hits.label[r, c] = found.mesh.label[triangle[taken]]
     hits.instance[r, c] = instance

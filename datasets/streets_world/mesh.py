@@ -61,14 +61,22 @@ def vec(x: float, y: float, z: float) -> Floats:
     return np.array([x, y, z], dtype=np.float64)
 
 
-def turned(points: NDArray[np.floating[Any]], yaw: float) -> Floats:
-    """Points (..., 3) turned counter-clockwise about z."""
-    c, s = np.cos(yaw), np.sin(yaw)
-    out = np.array(points, dtype=np.float64)
+def turned(points: NDArray[np.floating[Any]], yaw: float | Floats) -> Floats:
+    """Points (..., 3) turned counter-clockwise about z, by one angle or by (...) of them."""
+    out = np.empty(points.shape)
+    turn_points(points, yaw, out=out)
+    return out
+
+
+def turn_points(
+    points: NDArray[np.floating[Any]], yaw: float | Floats, *, out: NDArray[np.floating[Any]]
+) -> None:
+    """``turned`` in double precision, into what is at hand."""
+    c, s = np.cos(yaw, dtype=np.float64), np.sin(yaw, dtype=np.float64)
     x, y = points[..., 0], points[..., 1]
     out[..., 0] = c * x - s * y
     out[..., 1] = s * x + c * y
-    return out
+    out[..., 2] = points[..., 2]
 
 
 _HALVES = np.array([[0, 1, 2], [0, 2, 3]])

@@ -35,8 +35,8 @@ class Rays:
     ----------
     columns
         (A,) places in the turn, -180 degrees first; ordered from straight ahead to the left.
-    azimuth
-        (A,) radians, counter-clockwise from straight ahead.
+    azimuth, around
+        (A,) radians, counter-clockwise from straight ahead: -pi to pi, and 0 to 2 pi, rising.
     time
         (A,) seconds before and after the beam looks straight ahead.
     directions
@@ -45,6 +45,7 @@ class Rays:
 
     columns: NDArray[np.int64]
     azimuth: Floats
+    around: Floats
     time: Floats
     directions: Singles
 
@@ -66,7 +67,8 @@ def rays(field_deg: float = 360.0) -> Rays:
         ),
         axis=-1,
     )
-    return Rays(columns, azimuth, TURN_S * turn[columns], directions.astype(np.float32))
+    around = np.mod(azimuth, 2 * np.pi)
+    return Rays(columns, azimuth, around, TURN_S * turn[columns], directions.astype(np.float32))
 
 
 def raycasting() -> Any:
@@ -93,17 +95,23 @@ class Caster:
 
     def cast(
         self, origins: Singles, directions: Singles
-    ) -> tuple[Singles, NDArray[np.int64], Singles]:
-        """Distances (N,), infinite without a hit, triangles (N,), cosines of incidence (N,)."""
+    ) -> tuple[Singles, NDArray[np.uint32], Singles]:
+        """Distances (N,), infinite without a hit, triangles (N,), and their normals (N, 3)."""
         both = np.concatenate([origins, directions], axis=1)
         answer = self._scene.cast_rays(self._tensor.from_numpy(both), nthreads=1)
-        normals = answer["primitive_normals"].numpy()
-        # Column by column: sums along rows of three are slow.
-        cosine = normals[:, 0] * directions[:, 0]
-        cosine += normals[:, 1] * directions[:, 1]
-        cosine += normals[:, 2] * directions[:, 2]
-        np.abs(cosine, out=cosine)
-        return answer["t_hit"].numpy(), answer["primitive_ids"].numpy().astype(np.int64), cosine
+        columns = ("t_hit", "primitive_ids", "primitive_normals")
+        distance, triangle, normals = (answer[column].numpy() for column in columns)
+        return distance, triangle, normals
+
+
+def incidence(normals: Singles, directions: Singles) -> Singles:
+    """Cosines (N,) between rays and the normals of what they meet, (N, 3) each."""
+    # Column by column: sums along rows of three are slow.
+    cosine = normals[:, 0] * directions[:, 0]
+    cosine += normals[:, 1] * directions[:, 1]
+    cosine += normals[:, 2] * directions[:, 2]
+    np.abs(cosine, out=cosine)
+    return cosine
 
 
 @dataclass

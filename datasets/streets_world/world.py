@@ -14,7 +14,7 @@ from neurospike.datasets.streets_world.encounters import (
     cast_at,
     in_reach,
     is_hidden,
-    window,
+    windows,
 )
 from neurospike.datasets.streets_world.materials import IGNORED
 from neurospike.datasets.streets_world.mesh import Floats, Mesh, join
@@ -26,6 +26,7 @@ from neurospike.datasets.streets_world.scanner import (
     Rays,
     Singles,
     hidden,
+    incidence,
     rays,
     returned,
 )
@@ -177,8 +178,9 @@ class World:
         models = [self._model(index) for index in near]
         boxes = boxes_in(pose, where[near], np.array([found.size for found in models]))
         met = []
-        for index, found, box in zip(near, models, boxes, strict=True):
-            rows_columns = window(box, part)
+        for index, found, box, rows_columns in zip(
+            near, models, boxes, windows(boxes, part), strict=True
+        ):
             if rows_columns is not None and not is_hidden(box, rows_columns, hits):
                 alone = cast_at(
                     found, where[index], rows_columns, origins, directions, hits, index + 1
@@ -211,19 +213,24 @@ def _in_world(part: Rays, pose: Floats, speed: float) -> tuple[Singles, Singles]
     origins = pose[:3, 3] + (speed * part.time)[:, None] * pose[:3, 0]
     turn = pose[:3, :3].astype(np.float32)
     # Written out: a matrix product may round otherwise with another number of BLAS threads.
-    x, y, z = (part.directions[..., axis : axis + 1] for axis in range(3))
-    return origins.astype(np.float32), x * turn[:, 0] + y * turn[:, 1] + z * turn[:, 2]
+    x, y, z = (part.directions[..., axis] for axis in range(3))
+    directions = np.empty_like(part.directions)
+    for axis, (a, b, c) in enumerate(turn):
+        directions[..., axis] = x * a + y * b + z * c
+    return origins.astype(np.float32), directions
 
 
 def _static_hits(caster: Caster, static: Mesh, origins: Singles, directions: Singles) -> Hits:
     shape = directions.shape[:2]
     start = np.broadcast_to(origins, directions.shape).reshape(-1, 3)
-    distance, triangle, cosine = caster.cast(start, directions.reshape(-1, 3))
-    triangle[~np.isfinite(distance)] = 0
-    label = np.where(np.isfinite(distance), static.label[triangle], IGNORED).astype(np.int16)
+    look = directions.reshape(-1, 3)
+    distance, triangle, normals = caster.cast(start, look)
+    met = np.isfinite(distance)
+    triangle = np.where(met, triangle, 0)
+    label = np.where(met, static.label[triangle], IGNORED).astype(np.int16)
     return Hits(
         distance.reshape(shape).copy(),
-        cosine.reshape(shape).copy(),
+        incidence(normals, look).reshape(shape),
         static.material[triangle].reshape(shape),
         label.reshape(shape),
         np.zeros(shape, dtype=np.int32),
