@@ -5,12 +5,14 @@ import pytest
 
 from neurospike.datasets.calibration import Calibration
 from neurospike.datasets.streets_world import annotate, materials, mesh, scanner, traffic
+from neurospike.datasets.streets_world.encounters import windows
 from neurospike.datasets.streets_world.road import Course, draw_road
 from neurospike.datasets.streets_world.scanner import (
     BEAMS_DEG,
     Caster,
     Hits,
     hidden,
+    incidence,
     rays,
     returned,
 )
@@ -128,10 +130,38 @@ def test_rays_meet_a_box_where_it_is() -> None:
     caster = Caster(mesh.box((2, 2, 2), (5, 0, -1)))
     origins = np.zeros((3, 3), np.float32)
     directions = np.array([[1, 0, 0], [-1, 0, 0], [0.8, 0.6, 0]], np.float32)
-    distance, _, cosine = caster.cast(origins, directions)
+    distance, _, normals = caster.cast(origins, directions)
     assert np.isclose(distance[0], 4)
-    assert np.isclose(cosine[0], 1)
+    assert np.isclose(incidence(normals, directions)[0], 1)
     assert np.isinf(distance[1:]).all()
+
+
+@pytest.mark.parametrize("field_deg", [360.0, 84.0])
+def test_windows_hold_every_ray_that_may_meet_a_box(field_deg: float) -> None:
+    part, rng = rays(field_deg), np.random.default_rng(0)
+    look = part.directions.astype(np.float64)
+    boxes = np.concatenate(
+        [rng.uniform(-25, 25, (60, 2)), rng.uniform(-1.5, 1, (60, 1)),
+         rng.uniform(0.5, 6, (60, 3)), rng.uniform(-4, 4, (60, 1))], axis=1,
+    )  # fmt: skip
+    boxes = boxes[np.hypot(boxes[:, 0], boxes[:, 1]) > 5]  # a car beside us is the nearest
+    boxes[1, :2] = -20, 0  # across the end of the turn
+    boxes[2, :2] = 20, 0  # across its beginning
+    found = windows(boxes, part)
+    for box, window in zip(boxes, found, strict=True):
+        # Slabs: where a ray enters the last of three, and leaves the first.
+        start, along = mesh.turned(-box[None, :3], -box[6]), mesh.turned(look, -box[6])
+        with np.errstate(divide="ignore"):
+            walls = np.stack([(side * box[3:6] / 2 - start) / along for side in (-1, 1)])
+        enter, leave = walls.min(axis=0).max(axis=-1), walls.max(axis=0).min(axis=-1)
+        meets = leave >= np.maximum(enter, 0)
+        if window is not None:
+            inside = np.zeros_like(meets)
+            inside[window] = True
+            meets &= ~inside
+        assert not meets.any()
+    if field_deg < 360:
+        assert any(window is None for window in found)
 
 
 def test_points_lie_in_the_boxes_of_their_objects(world: World) -> None:
