@@ -21,7 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "nn": {"functional", "sparse", "kernels"},
     "encoders": {"nn", "sparse", "kernels", "functional"},
     "models": {"nn", "sparse", "encoders", "kernels"},
-    "baselines": {"nn", "sparse", "encoders", "kernels"},
+    "baselines": {"models", "nn", "sparse", "encoders", "kernels"},
     "datasets": set(),
     "viz": set(),
     "hw": {"nn", "sparse", "kernels", "viz"},

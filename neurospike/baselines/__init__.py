@@ -1,3 +1,12 @@
 """Conventional opponents by name."""
 
-__all__: list[str] = []
+import builtins
+
+from neurospike.baselines.registry import Baseline, add, create, find, known
+
+__all__ = ["Baseline", "add", "create", "find", "known", "list"]
+
+
+def list() -> builtins.list[str]:
+    """Names that ``create`` knows; ``timm:NAME`` besides, where timm is installed."""
+    return [*known()]

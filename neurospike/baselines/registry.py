@@ -1,0 +1,184 @@
+"""Conventional opponents by name: what each takes, where it comes from, and how it is built."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from torch import nn
+
+from neurospike import models
+from neurospike.errors import ArgumentError
+
+Size = Literal["published", "cpu"]
+Build = Callable[..., nn.Module]
+"""``build(in_channels, num_classes, image_size, **arguments)``; image_size is (height, width)."""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """One family of networks.
+
+    Attributes
+    ----------
+    name
+        As users write it, lower case.
+    build
+        Makes the network: ``build(in_channels, num_classes, image_size, **arguments)``.
+    published, cpu
+        Arguments of the paper's smallest published size, and of one that trains on a CPU.
+    parameters
+        Parameters of the published size at ``example``, as the paper or its code says.
+    source
+        Paper, as "arXiv:2103.10697", and where a choice was made, which.
+    takes
+        "images", (B, C, H, W), or "points", (B, N, C) with x, y, z first.
+    example
+        (in_channels, num_classes, image_size) of the published number of parameters.
+    multiple
+        Image sizes must be a multiple of this, and no less; 1 takes any.
+    needs
+        The extra that has to be installed, if any.
+    """
+
+    name: str
+    build: Build
+    parameters: float
+    source: str
+    published: Mapping[str, Any] = field(default_factory=dict)
+    cpu: Mapping[str, Any] = field(default_factory=dict)
+    takes: Literal["images", "points"] = "images"
+    example: tuple[int, int, int] = (3, 1000, 224)
+    multiple: int = 1
+    needs: str | None = None
+
+
+_KNOWN: dict[str, Baseline] = {}
+
+
+def add(baseline: Baseline) -> Baseline:
+    """Let ``create`` know a family; a later one of the same name takes its place."""
+    _KNOWN[baseline.name] = baseline
+    return baseline
+
+
+def known() -> dict[str, Baseline]:
+    """Families by name, in order of names."""
+    return dict(sorted(_KNOWN.items()))
+
+
+def find(name: str) -> Baseline:
+    """A family by name.
+
+    Raises
+    ------
+    ArgumentError
+        An unknown name.
+    """
+    if name not in _KNOWN:
+        raise ArgumentError(
+            f"baselines.create.name: must be one of {', '.join(sorted(_KNOWN))}; got {name!r}."
+        )
+    return _KNOWN[name]
+
+
+@models.register
+def baseline(
+    name: str,
+    in_channels: int,
+    num_classes: int,
+    image_size: int | list[int],
+    size: str = "published",
+    arguments: dict[str, Any] | None = None,
+) -> nn.Module:
+    """Build a family's network; checkpoints hold these arguments.
+
+    Parameters
+    ----------
+    image_size
+        Height and width, or both in one number; of networks that take points, how many there are.
+    size
+        "published", the paper's smallest published size, or "cpu".
+    arguments
+        Of the family's own, over those of the size.
+
+    Raises
+    ------
+    ArgumentError
+        Channels, classes or an image size that the family cannot take, or an argument it has not.
+    MissingExtraError
+        A library that is not installed.
+    """
+    family = find(name)
+    height, width = _checked(family, in_channels, num_classes, image_size)
+    if size not in ("published", "cpu"):
+        raise ArgumentError(f"baselines.create.size: must be published or cpu; got {size!r}.")
+    given = {**(family.published if size == "published" else family.cpu), **(arguments or {})}
+    try:
+        inspect.signature(family.build).bind(in_channels, num_classes, (height, width), **given)
+    except TypeError as error:
+        raise ArgumentError(f"baselines.create: {name}: {error}.") from error
+    return family.build(in_channels, num_classes, (height, width), **given)
+
+
+def create(
+    name: str,
+    *,
+    in_channels: int,
+    num_classes: int,
+    image_size: int | tuple[int, int],
+    size: Size = "published",
+    **arguments: Any,
+) -> nn.Module:
+    """A conventional network by name.
+
+    Parameters
+    ----------
+    name
+        One of ``baselines.list()``, or ``timm:NAME`` where timm is installed.
+    in_channels, num_classes
+        Of images (B, in_channels, H, W), or of points (B, N, in_channels), x, y, z first; logits
+        are (B, num_classes).
+    image_size
+        Height and width, or both in one number; of networks that take points, how many there are.
+    size
+        The paper's smallest published size, or one that trains on a CPU.
+    arguments
+        Of the family's own: widths, depths.
+
+    Raises
+    ------
+    ArgumentError
+        An unknown name, channels, classes or an image size that the family cannot take.
+    MissingExtraError
+        A library that is not installed.
+    """
+    sides = list(image_size) if isinstance(image_size, tuple) else image_size
+    return baseline(name, in_channels, num_classes, sides, size, arguments or None)
+
+
+def _checked(
+    family: Baseline, in_channels: int, num_classes: int, image_size: int | list[int]
+) -> tuple[int, int]:
+    """Height and width, once everything is as the family wants it."""
+    least = 3 if family.takes == "points" else 1
+    for argument, value, low in (
+        ("in_channels", in_channels, least),
+        ("num_classes", num_classes, 1),
+    ):
+        if not isinstance(value, int) or value < low:
+            raise ArgumentError(
+                f"baselines.create.{argument}: must be a whole number, at least {low}, for "
+                f"{family.name}; got {value!r}."
+            )
+    sides = [image_size] * 2 if isinstance(image_size, int) else list(image_size)
+    step = family.multiple
+    if len(sides) != 2 or any(not isinstance(s, int) or s < step or s % step for s in sides):
+        rule = f"a multiple of {step}" if step > 1 else "a whole number above 0"
+        raise ArgumentError(
+            f"baselines.create.image_size: each side must be {rule} for {family.name}; got "
+            f"{image_size}."
+        )
+    return sides[0], sides[1]
