@@ -6,7 +6,7 @@ import copy
 from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from neurospike.errors import ArgumentError
@@ -34,7 +34,7 @@ def fold_norm(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
             "the network with track_running_stats=True."
         )
     folded = copy.deepcopy(conv)
-    folded.weight, folded.bias = fuse_conv_bn_weights(
+    weight, bias = fuse_conv_bn_weights(
         conv.weight,
         conv.bias,
         norm.running_mean,
@@ -43,7 +43,35 @@ def fold_norm(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
         norm.weight,
         norm.bias,
     )
+    # A bias that was not there before would be left out of further training.
+    folded.weight, folded.bias = weight, bias.requires_grad_(weight.requires_grad)
     return folded
+
+
+class NormedConv(nn.Module):
+    """A convolution and its norm, which ``merge`` makes one.
+
+    Shape
+    -----
+    in:  (B, C_in, H, W)
+    out: (B, C_out, H', W'), as of the convolution
+    """
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        self.conv = conv
+        self.norm: nn.BatchNorm2d | nn.Identity = nn.BatchNorm2d(conv.out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve, then normalise."""
+        out: Tensor = self.norm(self.conv(x))
+        return out
+
+    def merge(self) -> None:
+        """Fold the norm into the convolution, once."""
+        if isinstance(self.norm, nn.BatchNorm2d):
+            self.conv = fold_norm(self.conv, self.norm)
+            self.norm = nn.Identity()
 
 
 def deployed(model: M) -> M:
@@ -55,14 +83,8 @@ def deployed(model: M) -> M:
 
     Examples
     --------
-    >>> class Normed(nn.Module):
-    ...     def __init__(self):
-    ...         super().__init__()
-    ...         self.conv, self.norm = nn.Conv2d(1, 2, 3, bias=False), nn.BatchNorm2d(2)
-    ...     def merge(self):
-    ...         self.conv, self.norm = fold_norm(self.conv, self.norm), nn.Identity()
-    >>> deployed(Normed())
-    Normed(
+    >>> deployed(NormedConv(nn.Conv2d(1, 2, 3, bias=False)))
+    NormedConv(
       (conv): Conv2d(1, 2, kernel_size=(3, 3), stride=(1, 1))
       (norm): Identity()
     )

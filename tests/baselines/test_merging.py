@@ -31,7 +31,7 @@ def test_folded_convolution_is_convolution_and_norm(bias: bool, affine: bool, gr
     folded = fold_norm(conv, norm)
     torch.testing.assert_close(folded(x), norm(conv(x)), rtol=1e-12, atol=1e-12)
     assert torch.equal(conv.weight, before)
-    assert folded.weight.requires_grad and folded.bias is not None
+    assert folded.weight.requires_grad and folded.bias.requires_grad
 
 
 def test_a_norm_without_statistics_is_refused() -> None:
