@@ -17,6 +17,7 @@ from neurospike.hw import (
     rules_sequence,
     rules_spiking,
     rules_stateless,
+    rules_transformers,
     rules_weights,
 )
 from neurospike.hw.conventions import CONVENTIONS
@@ -34,6 +35,7 @@ RULE_MODULES = (
     rules_sequence,
     rules_spiking,
     rules_stateless,
+    rules_transformers,
     rules_weights,
 )
 """Importing them registers their rules."""

@@ -30,11 +30,13 @@ class Baseline:
     published, cpu
         Arguments of the paper's smallest published size, and of one that trains on a CPU.
     parameters
-        Parameters of the published size at ``example``, as the paper or its code says.
+        Parameters of the published size at ``example``, as the paper or its code says; None where
+        nobody says.
     source
         Paper, as "arXiv:2103.10697", and where a choice was made, which.
     takes
-        "images", (B, C, H, W), or "points", (B, N, C) with x, y, z first.
+        "images", (B, C, H, W), "points", (B, N, C) with x, y, z first, or "model": what the spiking
+        network takes, whatever the image size.
     example
         (in_channels, num_classes, image_size) of the published number of parameters.
     multiple
@@ -45,23 +47,29 @@ class Baseline:
 
     name: str
     build: Build
-    parameters: float
+    parameters: float | None
     source: str
     published: Mapping[str, Any] = field(default_factory=dict)
     cpu: Mapping[str, Any] = field(default_factory=dict)
-    takes: Literal["images", "points"] = "images"
-    example: tuple[int, int, int] = (3, 1000, 224)
+    takes: Literal["images", "points", "model"] = "images"
+    example: tuple[int, int, int | tuple[int, int]] = (3, 1000, 224)
     multiple: int = 1
     needs: str | None = None
 
 
 _KNOWN: dict[str, Baseline] = {}
+_OPEN: dict[str, Callable[[str], Baseline]] = {}
 
 
 def add(baseline: Baseline) -> Baseline:
     """Let ``create`` know a family; a later one of the same name takes its place."""
     _KNOWN[baseline.name] = baseline
     return baseline
+
+
+def add_open(prefix: str, find_one: Callable[[str], Baseline]) -> None:
+    """Let ``find`` know families named "prefix:NAME", which ``find_one(NAME)`` looks up."""
+    _OPEN[prefix] = find_one
 
 
 def known() -> dict[str, Baseline]:
@@ -77,11 +85,13 @@ def find(name: str) -> Baseline:
     ArgumentError
         An unknown name.
     """
-    if name not in _KNOWN:
-        raise ArgumentError(
-            f"baselines.create.name: must be one of {', '.join(sorted(_KNOWN))}; got {name!r}."
-        )
-    return _KNOWN[name]
+    if name in _KNOWN:
+        return _KNOWN[name]
+    prefix, _, rest = name.partition(":")
+    if rest and prefix in _OPEN:
+        return _OPEN[prefix](rest)
+    every = [*sorted(_KNOWN), *(f"{prefix}:NAME" for prefix in sorted(_OPEN))]
+    raise ArgumentError(f"baselines.create.name: must be one of {', '.join(every)}; got {name!r}.")
 
 
 @models.register
@@ -98,7 +108,8 @@ def baseline(
     Parameters
     ----------
     image_size
-        Height and width, or both in one number; of networks that take points, how many there are.
+        Height and width, or both in one number; of networks that take points, how many there are;
+        of twins, any number.
     size
         "published", the paper's smallest published size, or "cpu".
     arguments
@@ -143,6 +154,7 @@ def create(
         are (B, num_classes).
     image_size
         Height and width, or both in one number; of networks that take points, how many there are.
+        Twins of spiking networks take any number and do not look at it.
     size
         The paper's smallest published size, or one that trains on a CPU.
     arguments
@@ -175,6 +187,8 @@ def _checked(
             )
     sides = [image_size] * 2 if isinstance(image_size, int) else list(image_size)
     step = family.multiple
+    if family.takes == "model":
+        return sides[0], sides[-1]
     if len(sides) != 2 or any(not isinstance(s, int) or s < step or s % step for s in sides):
         rule = f"a multiple of {step}" if step > 1 else "a whole number above 0"
         raise ArgumentError(
