@@ -12,7 +12,7 @@ from neurospike.hw.fan_out import conv_fan_out, events_through, shape_of
 from neurospike.hw.operations import Call, Operations
 from neurospike.hw.origins import Trail
 from neurospike.hw.registry import counts
-from neurospike.nn import ReLU, SequenceDropout
+from neurospike.nn import QuantisedReLU, ReLU, SequenceDropout
 
 ELEMENTWISE = "element-wise"
 
@@ -94,7 +94,9 @@ def selects(_call: Call) -> Operations:
     nn.Tanh,
     nn.Tanhshrink,
     nn.Threshold,
+    QuantisedReLU,
     "transformers.activations.*",
+    "neurospike.baselines.star_relu.StarReLU",
 )
 def activation(_call: Call) -> Operations:
     """A function of each number: no convention counts it, and its output is real."""
@@ -134,12 +136,12 @@ def folded_norm(numbers: int, trail: int) -> Operations:
     return Operations(macs=numbers, note="scale and shift")
 
 
-@counts(nn.LayerNorm, nn.RMSNorm)
+@counts(nn.LayerNorm, nn.RMSNorm, "neurospike.baselines.metaformer.ImageNorm")
 def token_norm(call: Call) -> Operations:
     """Statistics of each input, at run time: nothing folds."""
     n = call.values.numel()
     # Squares and the scale with its shift; the mean's sum and its subtraction.
-    return Operations(macs=2 * n, acs=2 * n if isinstance(call.layer, nn.LayerNorm) else 0)
+    return Operations(macs=2 * n, acs=0 if isinstance(call.layer, nn.RMSNorm) else 2 * n)
 
 
 @counts(nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)

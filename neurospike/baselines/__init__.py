@@ -2,6 +2,15 @@
 
 import builtins
 
+from neurospike.baselines import (  # noqa: F401 - adds their families
+    convit,
+    hornet,
+    hugging,
+    inceptionnext,
+    metaformer,
+    unireplknet,
+    vanillanet,
+)
 from neurospike.baselines.registry import Baseline, add, create, find, known
 
 __all__ = ["Baseline", "add", "create", "find", "known", "list"]
