@@ -1,10 +1,13 @@
+from pathlib import Path
+
 import pytest
 import torch
 import torch.nn.functional as F
 
-from neurospike import baselines, hw
-from neurospike.baselines.metaformer import ImageNorm, RandomMixing
+from neurospike import baselines, hw, models
+from neurospike.baselines.metaformer import ImageNorm
 from neurospike.baselines.star_relu import StarReLU
+from neurospike.baselines.token_mixers import RandomMixing
 from neurospike.errors import ArgumentError
 from tests.baselines.checks import (
     assert_counts_as_torch,
@@ -106,6 +109,14 @@ def test_random_mixing_takes_means_and_is_not_trained() -> None:
     assert [len(s) for s in shares] == [16, 16, 16, 4]
     for weight in shares:
         torch.testing.assert_close(weight.sum(-1), torch.ones(len(weight)))
+
+
+def test_a_checkpoint_holds_the_random_means(tmp_path: Path) -> None:
+    network = small("metaformer:rand").eval()
+    models.save(network, tmp_path / "rand.safetensors")
+    loaded = models.load(tmp_path / "rand.safetensors").eval()
+    x = torch.rand(1, 3, 32, 32)
+    assert torch.equal(network(x), loaded(x))
 
 
 def test_random_mixing_refuses_images_of_another_size() -> None:
