@@ -15,6 +15,7 @@ NAMES = {
         "ILIF",
         "LIF",
         "LeakyReadout",
+        "QuantisedReLU",
         "ReLU",
         "RecurrentDelay",
         "SequenceDropout",

@@ -58,6 +58,11 @@ def register(factory: Callable[P, M]) -> Callable[P, M]:
     return build
 
 
+def factories() -> dict[str, Callable[..., nn.Module]]:
+    """Registered factories by name."""
+    return dict(_FACTORIES)
+
+
 def create(name: str, **arguments: Any) -> nn.Module:
     """Call a registered factory by name.
 

@@ -8,6 +8,7 @@ from neurospike.nn.delay_conv import DelayConv1d, DelayConv2d
 from neurospike.nn.delay_linear import DelayLinear
 from neurospike.nn.ilif import ILIF
 from neurospike.nn.lif import LIF
+from neurospike.nn.quantised_relu import QuantisedReLU
 from neurospike.nn.readout import LeakyReadout
 from neurospike.nn.recurrent_delay import RecurrentDelay
 from neurospike.nn.relu import ReLU
@@ -29,6 +30,7 @@ __all__ = [
     "DelayConv2d",
     "DelayLinear",
     "LeakyReadout",
+    "QuantisedReLU",
     "ReLU",
     "RecurrentDelay",
     "SequenceDropout",
