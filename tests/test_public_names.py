@@ -49,6 +49,18 @@ NAMES = {
         "rate",
         "save_svc",
     ],
+    "neurospike.encoders.projections": [
+        "BirdsEye",
+        "DenseVoxels",
+        "DepthViews",
+        "PointPatches",
+        "PointSet",
+        "Projection",
+        "RangeImage",
+        "SequenceImage",
+        "create_projection",
+        "projection_names",
+    ],
     "neurospike.interop": ["from_dcls", "from_spikingjelly"],
     "neurospike.metrics": [
         "ConfusionMatrix",

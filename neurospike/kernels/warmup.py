@@ -15,6 +15,7 @@ def warmup() -> None:
     _delays()
     _boxes()
     _voxels()
+    _points()
 
 
 def _neurons() -> None:
@@ -130,3 +131,12 @@ def _voxels() -> None:
             rows, one[0, :1], starts, np.ones(2, np.int64), one, 0, rows.copy(), source
         )
         query_numba.give_back(rows, source, rows.copy())
+
+
+def _points() -> None:
+    import numpy as np
+
+    from neurospike.kernels.points import numba as points
+
+    points.nearest(np.zeros((1, 3), np.float32), np.array([0]), 1)
+    points.farthest(np.zeros((1, 3), np.float32), 0, 1)

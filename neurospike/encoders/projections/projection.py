@@ -54,6 +54,8 @@ class Projection(ABC):
     def __call__(self, sample: Mapping[str, Any]) -> Image:
         """A sample's image, float32 (channels, height, width), of the order of 1.
 
+        For networks that take points it is no image but points, (N, channels).
+
         A sample has ``points`` (N, 3 + F), or ``frames`` (steps, channels).
         """
 

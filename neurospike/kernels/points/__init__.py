@@ -1,0 +1,1 @@
+"""Points chosen by where the others lie."""
