@@ -3,11 +3,15 @@
 import builtins
 
 from neurospike.baselines import (  # noqa: F401 - adds their families
+    ann_twin,
     convit,
     hornet,
     hugging,
     inceptionnext,
     metaformer,
+    point_transformer,
+    pointnet,
+    timm_models,
     unireplknet,
     vanillanet,
 )
