@@ -83,8 +83,7 @@ def cells(points: Points, limits: Limits, shape: tuple[int, int, int]) -> NDArra
 
 def middles(low: float, high: float, count: int) -> NDArray[np.float64]:
     """(count,) middles of equal parts, ascending."""
-    found: NDArray[np.float64] = low + (np.arange(count) + 0.5) * ((high - low) / count)
-    return found
+    return np.asarray(low + (np.arange(count) + 0.5) * ((high - low) / count), np.float64)
 
 
 def axis_label(name: str, first: float, last: float) -> str:

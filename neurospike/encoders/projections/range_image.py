@@ -62,11 +62,11 @@ class RangeImage(Projection):
     Examples
     --------
     >>> scan = RangeImage((2, 4), up_deg=10, down_deg=-10, far=4.0)
-    >>> image = scan({"points": np.array([[0.0, 2.0, 0.1], [0.0, 3.0, 0.1]])})
-    >>> image[1:].max(axis=(1, 2)).round(3).tolist(), np.argwhere(image[0]).tolist()
-    ([0.0, 0.5, 0.025], [[0, 1]])
-    >>> scan.inverse(image)["points"].round(3).tolist()
-    [[0.0, 2.0, 0.1]]
+    >>> image = scan({"points": np.array([[0.0, 2.0, 0.25], [0.0, 3.0, 0.25]])})
+    >>> image[1:].max(axis=(1, 2)).tolist(), np.argwhere(image[0]).tolist()
+    ([0.0, 0.5, 0.0625], [[0, 1]])
+    >>> scan.inverse(image)["points"].tolist()
+    [[0.0, 2.0, 0.25]]
     """
 
     reads: Literal["points"] = "points"

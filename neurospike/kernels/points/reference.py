@@ -12,7 +12,8 @@ Ints = NDArray[np.int64]
 def squared_distances(points: Rows, row: int) -> Rows:
     """(N,) of all points from one of them."""
     x, y, z = (points - points[row]).T
-    return x * x + y * y + z * z
+    found: Rows = x * x + y * y + z * z
+    return found
 
 
 def farthest(points: Rows, start: int, count: int) -> Ints:
