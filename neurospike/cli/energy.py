@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
 import typer
 
 from neurospike.cli.common import need, print_json, say
+from neurospike.cli.energy_module import energy_of_module, names_module
 from neurospike.errors import ArgumentError
 
 Convention = Literal["exact", "paper", "neurobench", "lemaire", "per_activity", "affine"]
@@ -17,12 +19,31 @@ PRICING = ("per_activity", "affine")
 
 
 def energy(
-    checkpoint: Annotated[Path, typer.Argument(help="A .safetensors file of a training run.")],
+    checkpoint: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL",
+            help="A .safetensors file of a training run, or package.module:factory of any module.",
+        ),
+    ],
     root: Annotated[Path | None, typer.Option(help="Folder of the data [as trained].")] = None,
     dataset: Annotated[
         str | None, typer.Option(help="Another data set with the same classes [as trained].")
     ] = None,
-    samples: Annotated[int, typer.Option(help="Test samples to run and count.")] = 16,
+    samples: Annotated[
+        int | None, typer.Option(help="Test samples to run and count [16; 1 of a module].")
+    ] = None,
+    input_shape: Annotated[
+        list[str] | None,
+        typer.Option("--input", help="Of a module: shape of one sample; once for each input."),
+    ] = None,
+    batch_dim: Annotated[
+        int, typer.Option(help="Of a module: dimension of the samples, 1 for (T, B, ...).")
+    ] = 0,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Of a module: an argument of its factory, key=value."),
+    ] = None,
     convention: Annotated[
         Convention | None,
         typer.Option(help="How to count [exact]; with --chip how to price [per_activity]."),
@@ -67,17 +88,40 @@ def energy(
     Without a chip: operations and energy beside the ANN twin (same topology, ReLU). With chips:
     energy, latency and power, low, nominal and high; the mean over samples with its 95 %
     confidence interval. A chip that the network does not fit says why in the table; if none fits,
-    that is an error, with exit code 2.
+    that is an error, with exit code 2. Any torch module is counted on random numbers; layers that
+    nobody can count are named, not skipped.
 
     Example: neurospike energy runs/solids-0/best.safetensors --chip loihi1_sanafe --chip speck2f
     --quantise --against ann-twin --html chips.html
+
+    Example: neurospike energy mypackage.networks:resnet --input 3x224x224
     """
     from neurospike.files import check_writable
 
     need("train", "lightning", "rich")
-    if samples < 1:
+    if samples is not None and samples < 1:
         raise ArgumentError(f"--samples: must be 1 or more; got {samples}.")
     check_writable(out, html)
+    if names_module(checkpoint):
+        _refuse(
+            {
+                "--chip": chip, "--root": root, "--dataset": dataset, "--against": against,
+                "--quantise": quantise, "--verify": verify, "--html": html,
+            },
+            "needs the checkpoint of a training run, not a module",
+        )  # fmt: skip
+        _refuse_convention(convention, COUNTING, "of a module")
+        energy_of_module(
+            str(checkpoint), input_shape or [], samples=samples or 1, batch_dim=batch_dim,
+            settings=settings or [], convention=cast(Any, convention or "exact"), out=out,
+            as_json=as_json,
+        )  # fmt: skip
+        return
+    _refuse(
+        {"--input": input_shape, "--batch-dim": batch_dim, "--set": settings},
+        "is for package.module:factory; a checkpoint has its own test samples",
+    )
+    samples = 16 if samples is None else samples
     if chip:
         _refuse_convention(convention, PRICING, "with --chip")
         if html is not None:
@@ -93,15 +137,22 @@ def energy(
         )  # fmt: skip
     else:
         _refuse_convention(convention, COUNTING, "without --chip")
-        only = {"--html": html, "--quantise": quantise, "--against": against}
-        for option, given in only.items():
-            if given:
-                raise ArgumentError(f"{option}: needs a chip; give --chip, such as loihi1_sanafe.")
+        _refuse(
+            {"--html": html, "--quantise": quantise, "--against": against},
+            "needs a chip; give --chip, such as loihi1_sanafe",
+        )
         passed = _counted(
             checkpoint, root, dataset, samples, convention or "exact", verify, out, as_json
         )
     if not passed:
         raise typer.Exit(1)
+
+
+def _refuse(options: Mapping[str, Any], why: str) -> None:
+    """Raise for the first of these options that was given."""
+    for option, given in options.items():
+        if given:
+            raise ArgumentError(f"{option}: {why}.")
 
 
 def _refuse_convention(convention: str | None, allowed: tuple[str, ...], when: str) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import typer
 
 from neurospike.cli import (
+    baselines,
     bench,
     chips,
     data,
@@ -46,6 +47,7 @@ app.command("detect")(detect.detect)
 app.command("view")(view.view)
 app.add_typer(data.app)
 app.add_typer(chips.app)
+app.command("baselines")(baselines.baselines)
 app.command("bench")(bench.bench)
 app.command("warmup")(warmup.warmup)
 
