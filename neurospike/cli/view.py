@@ -12,13 +12,17 @@ from numpy.typing import NDArray
 
 from neurospike.cli.common import need, numbers, print_json, say
 from neurospike.cli.scans import PICTURES, read_calibration, read_scene_boxes
+from neurospike.cli.view_projection import view_projection
 from neurospike.errors import ArgumentError, DataError
 
 
 def view(
     file: Annotated[
         Path,
-        typer.Argument(help="A scan (.bin), or spikes on voxels of one (.svc)."),
+        typer.Argument(
+            help="A scan (.bin), spikes on voxels of one (.svc); of a projection, also a mesh "
+            "(.off) or sound."
+        ),
     ],
     boxes: Annotated[
         Path | None,
@@ -41,6 +45,17 @@ def view(
         typer.Option(help="Of a picture from above, metres: x0,y0,x1,y1 [what is there]."),
     ] = None,
     columns: Annotated[int, typer.Option(help="Columns of the scan, x, y, z first.")] = 4,
+    projection: Annotated[
+        str | None,
+        typer.Option(help="Draw what a conventional network sees: range, depth, voxels, ..."),
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(help="Of a projection: rows and columns, such as 64x1024.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Of a projection: an option in TOML, such as dot=3."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Show a scan with boxes or labels: in a window, or without a display in a picture.
@@ -49,9 +64,26 @@ def view(
 
     Example: neurospike view 000001.bin --labels label_2/000001.txt --calib calib/000001.txt
     --out 000001.png
+
+    Example: neurospike view 000001.bin --projection range
     """
     from neurospike.files import check_writable
 
+    if projection is not None:
+        _check_alone({"--boxes": boxes, "--labels": labels, "--calib": calib, "--region": region})
+        check_writable(out)
+        view_projection(
+            file,
+            projection,
+            size=size,
+            settings=settings or [],
+            out=out,
+            columns=columns,
+            as_json=as_json,
+        )
+        return
+    if size is not None or settings:
+        raise ArgumentError("--size, --set: are of a projection; name it with --projection.")
     covered = None if region is None else numbers("--region", region, (4,))
     if out is not None and out.suffix not in (*PICTURES, ".html"):
         raise ArgumentError(f"--out: must end in {', '.join(PICTURES)} or .html; got {out}.")
@@ -78,6 +110,12 @@ def view(
     say(_line(row))
     if place is not None:
         say(f"{'drawn' if out is not None else 'no display: drawn'} into {place}")
+
+
+def _check_alone(others: dict[str, Any]) -> None:
+    for option, given in others.items():
+        if given is not None:
+            raise ArgumentError(f"{option}: is not drawn with --projection; leave it out.")
 
 
 def _scene(

@@ -7,6 +7,7 @@ from neurospike.viz.delays import delay_histograms, sigma_curve
 from neurospike.viz.energy import energy_bars
 from neurospike.viz.layers import layer_rasters
 from neurospike.viz.page import html_report
+from neurospike.viz.panels import panel_picture
 from neurospike.viz.pareto import pareto_plot
 from neurospike.viz.raster import spike_raster
 from neurospike.viz.scene import Scene, SceneBoxes, scan_scene, scene_boxes
@@ -28,6 +29,7 @@ __all__ = [
     "html_report",
     "layer_rasters",
     "loss_curves",
+    "panel_picture",
     "pareto_plot",
     "scan_scene",
     "scene_boxes",

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neurospike.errors import ArgumentError
+from neurospike.viz._camera import Camera
 from neurospike.viz._figure import FAINT, INK, SEQUENTIAL, figure
 
 Floats = NDArray[np.float64]
@@ -21,28 +20,6 @@ Ints = NDArray[np.int64]
 _FINEST = 220  # blocks along the longest edge: about three pixels each
 _WIDTH, _COLOUR_BAR, _HEADING = 7.8, 0.95, 0.4  # inches
 _SHADES = (0.70, 0.86, 1.0)  # faces across x, y and z; light comes from above
-
-
-@dataclass(frozen=True)
-class _Camera:
-    """Parallel projection: screen axes and the direction from the scene to the eye."""
-
-    right: Floats
-    up: Floats
-    eye: Floats
-
-    @classmethod
-    def at(cls, azimuth_deg: float, elevation_deg: float) -> _Camera:
-        a, e = math.radians(azimuth_deg), math.radians(elevation_deg)
-        return cls(
-            np.array([-math.sin(a), math.cos(a), 0.0]),
-            np.array([-math.cos(a) * math.sin(e), -math.sin(a) * math.sin(e), math.cos(e)]),
-            np.array([math.cos(a) * math.cos(e), math.sin(a) * math.cos(e), math.sin(e)]),
-        )
-
-    def project(self, xyz: Floats) -> Floats:
-        """(..., 3) to (..., 2)."""
-        return np.stack([xyz @ self.right, xyz @ self.up], axis=-1)
 
 
 def voxel_view(
@@ -96,7 +73,7 @@ def voxel_view(
     places, numbers = _coarsen(places, numbers, blocks)
     size = size * blocks
     low, high = origin + places.min(0) * size, origin + (places.max(0) + 1) * size
-    camera = _Camera.at(azimuth_deg, elevation_deg)
+    camera = Camera.at(azimuth_deg, elevation_deg)
     heading = f"{title} · {count:,} voxels"
     if max(blocks) > 1:
         heading += f", drawn in blocks of {' × '.join(str(b) for b in blocks)}"  # noqa: RUF001
@@ -156,7 +133,7 @@ def _coarsen(places: Ints, numbers: Floats, blocks: Ints) -> tuple[Ints, Floats]
 
 
 def _draw_cubes(
-    axes: Any, camera: _Camera, places: Ints, numbers: Floats, *, origin: Floats, size: Floats
+    axes: Any, camera: Camera, places: Ints, numbers: Floats, *, origin: Floats, size: Floats
 ) -> Any:
     """The faces towards the eye that no neighbour hides, from the back to the front."""
     from matplotlib import colormaps
@@ -206,7 +183,7 @@ def _face(axis: int, side: int) -> Floats:
 
 
 def _frame(
-    camera: _Camera, low: Floats, high: Floats, places: Floats, size: Floats
+    camera: Camera, low: Floats, high: Floats, places: Floats, size: Floats
 ) -> tuple[float, float, float, float]:
     """Left, bottom, right and top of what is drawn, with room for the numbers outside it."""
     ground = _corners(low, np.array([high[0], high[1], low[2]]))
@@ -223,7 +200,7 @@ def _corners(low: Floats, high: Floats) -> Floats:
     return np.where(picks == 1, high, low)
 
 
-def _draw_box(axes: Any, camera: _Camera, low: Floats, high: Floats, *, unit: str) -> None:
+def _draw_box(axes: Any, camera: Camera, low: Floats, high: Floats, *, unit: str) -> None:
     """A grid on the ground, with numbers along its two front edges and one upright."""
     from matplotlib.ticker import MaxNLocator
 
@@ -258,7 +235,7 @@ def _draw_box(axes: Any, camera: _Camera, low: Floats, high: Floats, *, unit: st
         axes.text(*place, f"{name} ({unit})", **_text(9.5))
 
 
-def _upright(camera: _Camera, low: Floats, high: Floats) -> Floats:
+def _upright(camera: Camera, low: Floats, high: Floats) -> Floats:
     """Both ends of the upright edge that stands leftmost on the screen."""
     feet = np.array([(x, y, low[2]) for x in (low[0], high[0]) for y in (low[1], high[1])])
     foot = feet[np.argmin(camera.project(feet)[:, 0])]

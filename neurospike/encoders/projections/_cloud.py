@@ -88,4 +88,4 @@ def middles(low: float, high: float, count: int) -> NDArray[np.float64]:
 
 def axis_label(name: str, first: float, last: float) -> str:
     """An axis of a panel: what runs along it, from where to where."""
-    return f"{name}, {first:g} to {last:g}"
+    return f"{name}, {first:.4g} to {last:.4g}"

@@ -106,10 +106,10 @@ class SequenceImage(Projection):
         return {"frames": np.ascontiguousarray(frames.T, np.float32)}
 
     def panels(self, image: Image) -> list[Panel]:
-        """The picture: channel 0 on top, time to the right."""
+        """The picture, time to the right."""
         steps, channels = self.frames or self.size[::-1]
         across = "step" if steps <= self.size[1] else f"column, of {steps} steps"
-        down = "channel" if channels <= self.size[0] else f"row, of {channels} channels"
+        down = "channel, 0 on top" if channels <= self.size[0] else f"row, of {channels} channels"
         return [Panel("channels over time", image[0], across, down)]
 
 

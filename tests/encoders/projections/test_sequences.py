@@ -65,7 +65,7 @@ def test_panels_say_what_was_averaged() -> None:
     made = SequenceImage((4, 8), frames=(16, 3))
     (panel,) = made.panels(made({"frames": frames_of(16, 3)}))
     assert panel.across == "column, of 16 steps"
-    assert panel.down == "channel"
+    assert panel.down == "channel, 0 on top"
 
 
 @pytest.mark.parametrize(
