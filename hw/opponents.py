@@ -76,9 +76,9 @@ def contest(
         _twin(work, small, skipping=True),
     ]
     if model is not None:
-        opponents.append(_counted("ANN twin", ann_twin(model), inputs, counting or {}))
+        opponents.append(conventional("ANN twin", ann_twin(model), inputs, counting or {}))
     for name, (module, own) in (modules or {}).items():
-        opponents.append(_counted(name, module, own, {}))
+        opponents.append(conventional(name, module, own))
     return Contest(
         spiking=_spiking(work, small),
         spiking_float=_spiking(work, float32()),
@@ -156,9 +156,17 @@ def _event_pj(layer: Layer, value_bits: int = 0) -> float:
     return access_pj(address + value_bits, layer.sources * layer.bits)
 
 
-def _counted(name: str, module: nn.Module, inputs: Any, counting: Mapping[str, Any]) -> Entrant:
-    """Any torch module in float32, dense, by the accesses of Lemaire's formulas."""
-    counts = count(module, inputs, "lemaire", **counting)
+def conventional(
+    name: str, module: nn.Module, inputs: Any, counting: Mapping[str, Any] | None = None
+) -> Entrant:
+    """Any torch module in float32, dense, by the accesses of Lemaire's formulas.
+
+    Raises
+    ------
+    UncountedLayerError
+        As ``count``, whose keyword arguments ``counting`` are.
+    """
+    counts = count(module, inputs, "lemaire", **(counting or {}))
     form = float32()
     arithmetic = counts.macs * (form.multiply_pj + form.add_pj)
     arithmetic += (counts.acs + counts.synops) * form.add_pj

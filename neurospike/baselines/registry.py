@@ -96,7 +96,7 @@ def find(name: str) -> Baseline:
 
 @models.register
 def baseline(
-    name: str,
+    network: str,
     in_channels: int,
     num_classes: int,
     image_size: int | list[int],
@@ -122,7 +122,7 @@ def baseline(
     MissingExtraError
         A library that is not installed.
     """
-    family = find(name)
+    family = find(network)
     height, width = _checked(family, in_channels, num_classes, image_size)
     if size not in ("published", "cpu"):
         raise ArgumentError(f"baselines.create.size: must be published or cpu; got {size!r}.")
@@ -130,7 +130,7 @@ def baseline(
     try:
         inspect.signature(family.build).bind(in_channels, num_classes, (height, width), **given)
     except TypeError as error:
-        raise ArgumentError(f"baselines.create: {name}: {error}.") from error
+        raise ArgumentError(f"baselines.create: {network}: {error}.") from error
     return family.build(in_channels, num_classes, (height, width), **given)
 
 

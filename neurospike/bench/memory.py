@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-_RESET = Path("/proc/self/clear_refs")
+from neurospike.train.comparing.peaks import peak_of, tells_peaks
 
 
 def memory_row(
@@ -27,7 +26,7 @@ def memory_row(
     -------
     None where the system does not tell a process its high-water mark (only Linux does).
     """
-    if not _RESET.exists():
+    if not tells_peaks():
         return None
     peaks = {}
     for name in (ours, peer):
@@ -46,20 +45,4 @@ def memory_row(
 
 def peak_megabytes(prepare: Callable[[str], Callable[[], object]], name: str) -> float:
     """Megabytes that one call takes at its peak, beyond what ``prepare`` has left behind."""
-    measured = prepare(name)
-    before = _status_kilobytes("VmRSS")
-    _RESET.write_text("5", encoding="ascii")  # resets the high-water mark
-    measured()
-    return (_status_kilobytes("VmHWM") - before) * 1024 / 1e6
-
-
-def resident_megabytes() -> float:
-    """Megabytes that this process holds now; 0 where the system does not tell (only Linux)."""
-    return _status_kilobytes("VmRSS") * 1024 / 1e6 if _RESET.exists() else 0.0
-
-
-def _status_kilobytes(field: str) -> int:
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith(f"{field}:"):
-            return int(line.split()[1])
-    return 0
+    return peak_of(prepare(name))

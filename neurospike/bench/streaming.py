@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from neurospike import models
 from neurospike.bench.clouds import FRAMES
-from neurospike.bench.memory import resident_megabytes
 from neurospike.bench.voxels import scan
 from neurospike.datasets.calibration import Calibration
 from neurospike.encoders import Voxelizer, scan_voxelizer
 from neurospike.errors import DataError
 from neurospike.runtime import ScanSession
 from neurospike.train import load_recipe
+from neurospike.train.comparing.peaks import resident_megabytes
 
 Floats = NDArray[np.float32]
 

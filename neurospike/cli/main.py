@@ -15,6 +15,7 @@ from neurospike.cli import (
     baselines,
     bench,
     chips,
+    compare,
     data,
     demo,
     detect,
@@ -41,6 +42,7 @@ app.command("demo")(demo.demo)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("energy")(energy.energy)
+app.command("compare")(compare.compare)
 app.command("sweep")(sweep.sweep)
 app.command("encode")(encode.encode)
 app.command("detect")(detect.detect)

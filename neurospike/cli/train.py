@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from neurospike.cli.common import need, overrides, print_json, say
+from neurospike.errors import ArgumentError
 
 
 def train(
@@ -18,6 +19,20 @@ def train(
     out: Annotated[Path | None, typer.Option(help="Folder of the run [runs/TASK-SEED].")] = None,
     seed: Annotated[int, typer.Option(help="Seed of data, weights and order.")] = 0,
     epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's number.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="A conventional network instead: a name of `neurospike baselines`."),
+    ] = None,
+    projection: Annotated[
+        str | None,
+        typer.Option(help="With --model: how samples become images [by the kind of data]."),
+    ] = None,
+    image_size: Annotated[
+        int | None, typer.Option(help="With --model: pixels a side, or points [64, or 1024].")
+    ] = None,
+    model_size: Annotated[
+        Literal["cpu", "published"], typer.Option(help="With --model: how large it is.")
+    ] = "cpu",
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Change the recipe: training.batch_size=8.")
     ] = None,
@@ -33,11 +48,23 @@ def train(
     streets-segment (no download), kitti, semantickitti.
 
     Example: neurospike train modelnet40 --root data/modelnet40_normal_resampled --out runs/first
+
+    Example: neurospike train solids --model convnext
     """
     need("train", "lightning", "tensorboard")
     from neurospike.train import fit, load_recipe, parse_recipe
 
     recipe = load_recipe(task)
+    if model is not None:
+        from neurospike.train.opponents import with_baseline
+
+        recipe = with_baseline(
+            recipe, model, projection=projection, image_size=image_size, size=model_size
+        )
+    elif projection is not None or image_size is not None:
+        raise ArgumentError(
+            "--projection, --image-size: are of conventional networks; add --model."
+        )
     changes = [*(settings or []), *([] if epochs is None else [f"training.epochs={epochs}"])]
     if changes:
         recipe = parse_recipe(overrides(recipe.model_dump(mode="json"), changes), origin=task)

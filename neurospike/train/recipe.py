@@ -17,6 +17,7 @@ from neurospike.train.sections import (
     DataPart,
     DelaysPart,
     EverySamplePart,
+    ImagePart,
     ModelPart,
     OptimizerPart,
     Part,
@@ -42,7 +43,8 @@ class Recipe(Part):
 
     ``voxels`` makes it a run on clouds, ``sequence`` one on sound or events, ``scan`` one on LiDAR
     scans: one of the three is there, and with ``scan`` either ``detect`` or ``segment``.
-    ``delays`` is read where the network has delays.
+    ``image`` beside ``voxels`` or ``sequence`` makes images of the same samples, for conventional
+    networks. ``delays`` is read where the network has delays.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Recipe(Part):
     voxels: VoxelPart | None = None
     sequence: SequencePart | None = None
     scan: ScanPart | None = None
+    image: ImagePart | None = None
     detect: DetectPart | None = None
     segment: SegmentPart | None = None
     model: ModelPart
@@ -74,6 +77,8 @@ class Recipe(Part):
                 "one of the sections voxels, sequence and scan must be there; "
                 f"got {' and '.join(kinds) or 'none'}"
             )
+        if self.image is not None and kinds == ["scan"]:
+            raise ValueError("a section image needs one of the sections voxels and sequence")
         tasks = [part for part in (self.detect, self.segment) if part is not None]
         if len(tasks) != (kinds == ["scan"]):
             raise ValueError(

@@ -22,6 +22,7 @@ from neurospike.train.delays import ClampDelays, SigmaSchedule, all_delays, dela
 from neurospike.train.evaluation import first_batch
 from neurospike.train.figures import draw_run
 from neurospike.train.module import Learner, measure
+from neurospike.train.opponents import FACTORY, baseline_arguments
 from neurospike.train.recipe import Recipe
 from neurospike.train.samples import Source, build_loader, build_source, prepare
 from neurospike.train.scenes import draw_scenes
@@ -187,7 +188,10 @@ def build_model(recipe: Recipe, task: Task, source: Source) -> nn.Module:
         A factory or an argument that does not exist, or another number of classes or channels.
     """
     arguments = dict(recipe.model.arguments)
-    for name, value in task.model_arguments(source).items():
+    found = task.model_arguments(source)
+    if recipe.model.factory == FACTORY:
+        found = baseline_arguments(recipe, found)
+    for name, value in found.items():
         if arguments.setdefault(name, value) != value:
             what = {"num_classes": " classes", "in_features": " channels"}.get(name, "")
             raise ArgumentError(

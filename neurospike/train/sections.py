@@ -103,6 +103,24 @@ class SequencePart(Part):
     options: dict[str, Any] = Field(default_factory=dict)
 
 
+class ImagePart(Part):
+    """Samples as images, for conventional networks; they then take the place of voxels or spikes.
+
+    Attributes
+    ----------
+    projection
+        One of ``encoders.projections.projection_names()``.
+    size
+        Height and width; for networks that take points, how many, twice.
+    options
+        Keyword arguments of the projection.
+    """
+
+    projection: str
+    size: tuple[int, int] = (64, 64)
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
 class AugmentSequencePart(Part):
     """What only training sequences undergo: each amount is the largest, drawn anew a sample.
 

@@ -119,8 +119,8 @@ class AccuracyMeter:
         self._labels += seen[1]
 
 
-class _Classification:
-    """What clouds and sequences share: one class a sample, cross entropy, accuracy."""
+class Classification:
+    """What clouds, sequences and images share: one class a sample, cross entropy, accuracy."""
 
     score = "accuracy"
 
@@ -146,7 +146,7 @@ class _Classification:
         return AccuracyMeter(self.recipe)
 
 
-class CloudTask(_Classification):
+class CloudTask(Classification):
     """Point clouds into VoxelTensors."""
 
     def __init__(self, recipe: Recipe, voxels: VoxelPart) -> None:
@@ -160,7 +160,7 @@ class CloudTask(_Classification):
         return CloudSamples(source, self.recipe.every_sample, augment, seed=seed)
 
 
-class SequenceTask(_Classification):
+class SequenceTask(Classification):
     """Sound and events into sequences (T, B, C)."""
 
     def __init__(self, recipe: Recipe, part: SequencePart, *, root: str | Path | None) -> None:
@@ -189,6 +189,11 @@ def build_task(recipe: Recipe, *, root: str | Path | None = None) -> Task:
     root
         Folder of the data, beside which a front end or a store of objects keeps its work.
     """
+    if recipe.image is not None:
+        from neurospike.train.images import ImageTask
+
+        own = build_task(recipe.model_copy(update={"image": None}), root=root)
+        return ImageTask(recipe, recipe.image, own)
     if recipe.voxels is not None:
         return CloudTask(recipe, recipe.voxels)
     if recipe.sequence is not None:

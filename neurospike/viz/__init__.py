@@ -4,6 +4,7 @@ from neurospike.viz.addressing import count_bars, event_targets
 from neurospike.viz.chip_page import chip_html, chip_page
 from neurospike.viz.curves import loss_curves
 from neurospike.viz.delays import delay_histograms, sigma_curve
+from neurospike.viz.efficiency import efficiency_gaps, waterline_plot
 from neurospike.viz.energy import energy_bars
 from neurospike.viz.layers import layer_rasters
 from neurospike.viz.page import html_report
@@ -23,6 +24,7 @@ __all__ = [
     "chip_page",
     "count_bars",
     "delay_histograms",
+    "efficiency_gaps",
     "energy_bars",
     "event_targets",
     "has_display",
@@ -39,4 +41,5 @@ __all__ = [
     "sigma_curve",
     "spike_raster",
     "voxel_view",
+    "waterline_plot",
 ]

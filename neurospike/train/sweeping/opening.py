@@ -87,16 +87,17 @@ def read_subject(
         model=opened.model,
         arguments=dict(opened.info.arguments),
         recipe=opened.recipe,
-        inputs=_taken_apart(task.encode(batch)),
+        inputs=_taken_apart(task.encode(batch), task.counting.get("batch_dim", 0)),
         labels=() if recipe.scan is not None else tuple(batch["label"].tolist()),
         chips=dict(chips),
         convention=convention,
     )
 
 
-def _taken_apart(batch: Any) -> tuple[Any, ...]:
-    if isinstance(batch, Tensor):  # (T, B, C)
-        return tuple(batch[:, index : index + 1] for index in range(batch.shape[1]))
+def _taken_apart(batch: Any, dim: int) -> tuple[Any, ...]:
+    """Batches of one sample each."""
+    if isinstance(batch, Tensor):
+        return tuple(batch.narrow(dim, index, 1) for index in range(batch.shape[dim]))
     return tuple(samples_of(batch))
 
 

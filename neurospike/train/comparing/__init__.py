@@ -1,0 +1,1 @@
+"""Finished runs beside each other: what each reached, and what it takes."""

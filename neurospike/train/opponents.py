@@ -1,0 +1,141 @@
+"""A recipe with a conventional network in the place of its spiking one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from neurospike import baselines
+from neurospike.baselines import Baseline
+from neurospike.errors import ArgumentError
+from neurospike.train.recipe import Recipe
+from neurospike.train.sections import (
+    ActivityPart,
+    ImagePart,
+    ModelPart,
+    OptimizerPart,
+    SchedulePart,
+)
+
+OF_WAVES = ("fsdd", "speechcommands")
+"""Data sets of sound; those of events give their own."""
+
+FACTORY = "baseline"
+"""Name of the baselines' factory among those of ``models``."""
+
+TWIN = "ann-twin"
+SIDE = 64
+POINTS = 1024
+MEL_BANDS = 64
+
+
+def with_baseline(
+    recipe: Recipe,
+    name: str,
+    *,
+    projection: str | None = None,
+    image_size: int | None = None,
+    size: str = "cpu",
+) -> Recipe:
+    """The recipe that trains a baseline on the same samples, augmented in the same way.
+
+    Data, split, augmentation, epochs, batch and label smoothing stay. Images take the place of
+    voxels and spikes: six depth views of a cloud, the log-mel spectrogram of a sound, the binned
+    spikes where there is no sound; networks of points get points. The optimiser is AdamW at 1e-3
+    with a decay of 0.05 under OneCycle, as such networks are usually trained.
+
+    Parameters
+    ----------
+    name
+        One of ``baselines.list()``; "ann-twin" is the recipe's own network with ReLUs, on its own
+        input.
+    projection
+        Another one of ``encoders.projections.projection_names()``.
+    image_size
+        Height and width, or how many points.
+    size
+        "cpu" or "published".
+
+    Raises
+    ------
+    ArgumentError
+        An unknown name, a recipe on LiDAR scans, or a projection that does not fit.
+    """
+    if name == TWIN:
+        if projection is not None or image_size is not None:
+            raise ArgumentError(
+                "--projection: a twin takes what its spiking network takes; leave it out."
+            )
+        return _twin(recipe)
+    family = baselines.find(name)
+    if recipe.scan is not None:
+        raise ArgumentError(
+            f"--model: {recipe.name} finds objects or labels points, which no baseline by name "
+            "does; its twin does: --set model.arguments.spiking=false."
+        )
+    image = _image(recipe, family, projection, image_size)
+    changes: dict[str, Any] = {
+        **_conventional(recipe, name, f"{family.name} ({family.source})"),
+        "image": image,
+        "model": ModelPart(factory=FACTORY, arguments={"network": name, "size": size}),
+        "optimizer": OptimizerPart(name="adamw", lr=1e-3, weight_decay=0.05),
+        "schedule": SchedulePart(name="onecycle", warmup=0.2),
+    }
+    if recipe.sequence is not None and projection is None and recipe.data.name in OF_WAVES:
+        mel = {"frontend": "mel", "channels": MEL_BANDS, "group": 1, "condition": None}
+        changes["sequence"] = recipe.sequence.model_copy(update={**mel, "options": {}})
+    return recipe.model_copy(update=changes)
+
+
+def baseline_arguments(recipe: Recipe, found: dict[str, Any]) -> dict[str, Any]:
+    """What the data says of a network, as the factory of baselines calls it.
+
+    Images say it themselves; a twin has its spiking network's input, and no image size.
+    """
+    if recipe.image is not None:
+        return found
+    of_voxels = 6 if recipe.voxels is not None and recipe.voxels.normals else 3
+    return {
+        "num_classes": found["num_classes"],
+        "in_channels": found.get("in_features", of_voxels),
+        "image_size": 1,
+    }
+
+
+def _image(
+    recipe: Recipe, family: Baseline, projection: str | None, image_size: int | None
+) -> ImagePart:
+    if family.takes == "points":
+        if recipe.voxels is None or projection not in (None, "points"):
+            raise ArgumentError(f"--model: {family.name} takes points; give it clouds.")
+        columns = 6 if recipe.voxels.normals else 3
+        size = (image_size or POINTS,) * 2
+        return ImagePart(projection="points", size=size, options={"columns": columns})
+    default = "sequence" if recipe.sequence is not None else "depth"
+    return ImagePart(projection=projection or default, size=(image_size or SIDE,) * 2)
+
+
+def _twin(recipe: Recipe) -> Recipe:
+    if recipe.scan is not None:
+        arguments = {**recipe.model.arguments, "spiking": False}
+        model = recipe.model.model_copy(update={"arguments": arguments})
+        return recipe.model_copy(update={"name": f"{recipe.name}-{TWIN}", "model": model})
+    model = ModelPart(
+        factory=FACTORY,
+        arguments={
+            "network": f"{TWIN}:{recipe.model.factory}",
+            "arguments": dict(recipe.model.arguments),
+        },
+    )
+    changes = {**_conventional(recipe, TWIN, "its own network with ReLUs"), "model": model}
+    return recipe.model_copy(update={**changes, "training": recipe.training})
+
+
+def _conventional(recipe: Recipe, name: str, what: str) -> dict[str, Any]:
+    """What every opponent changes: no spikes are to be priced, classes come out as logits."""
+    return {
+        "name": f"{recipe.name}-{name.replace(':', '-')}",
+        "description": f"{what} on the data of {recipe.name}",
+        "tested": "reduced",
+        "activity": ActivityPart(),
+        "training": recipe.training.model_copy(update={"loss": "cross_entropy"}),
+    }
