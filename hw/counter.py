@@ -17,6 +17,7 @@ from neurospike.hw import (
     rules_sequence,
     rules_spiking,
     rules_stateless,
+    rules_timm,
     rules_transformers,
     rules_weights,
 )
@@ -35,6 +36,7 @@ RULE_MODULES = (
     rules_sequence,
     rules_spiking,
     rules_stateless,
+    rules_timm,
     rules_transformers,
     rules_weights,
 )

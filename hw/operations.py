@@ -155,7 +155,8 @@ class Synapses:
 
 def total(values: Tensor) -> float:
     """Sum of magnitudes, in float64: events of a tensor of spikes."""
-    return float(values.abs().sum(dtype=torch.float64))
+    sizes = values if values.dtype == torch.bool else values.abs()
+    return float(sizes.sum(dtype=torch.float64))
 
 
 def voxel_steps(x: VoxelTensor) -> int:

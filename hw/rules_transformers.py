@@ -5,6 +5,7 @@ from __future__ import annotations
 from neurospike.hw.operations import Call, Operations
 from neurospike.hw.registry import counts
 from neurospike.hw.rules_stateless import moves, token_norm
+from neurospike.hw.rules_weights import parameter
 
 _MODELS = "transformers.models"
 
@@ -36,6 +37,6 @@ def image_norm(call: Call) -> Operations:
 def global_response_norm(call: Call) -> Operations:
     """Squares, the response's product, scale with shift, and the shortcut, at every number."""
     n = call.values.numel()
-    channels = n // max(call.values[0, ..., 0].numel(), 1)
+    channels = len(call.values) * parameter(call.layer, "weight").numel()
     # A mean over channels and a quotient for each of them.
     return Operations(macs=3 * n + channels, acs=n + channels)
