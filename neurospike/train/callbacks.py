@@ -17,7 +17,7 @@ from torch import nn
 
 from neurospike import models
 from neurospike.files import write_atomically
-from neurospike.train.delays import deployed
+from neurospike.train.deploying import rounded
 from neurospike.train.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -121,7 +121,7 @@ class RunFolder(lightning.Callback):
         if trainer.is_global_zero:
             model: nn.Module = pl_module.model
             if improved:
-                best = deployed(model, self.recipe)
+                best = rounded(model, self.recipe)
                 models.save(best, self.folder / BEST, extra=self.describe(row))
             models.save(model, self.folder / LAST, extra=self.describe(row))
             write_atomically(self.folder / HISTORY, json.dumps(self.history, indent=1))

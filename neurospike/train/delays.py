@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +11,6 @@ from numpy.typing import NDArray
 from torch import nn
 
 from neurospike.errors import ArgumentError
-from neurospike.train.recipe import Recipe
 
 
 class SigmaSchedule(lightning.Callback):
@@ -118,15 +116,3 @@ def clamp_delays(model: nn.Module) -> None:
     """Put every delay back into its range."""
     for layer in delay_layers(model):
         layer.clamp_delays_()
-
-
-def deployed(model: nn.Module, recipe: Recipe) -> nn.Module:
-    """The network as it would be deployed: where the recipe says so, a copy with delays rounded.
-
-    A network without delays is returned itself.
-    """
-    if recipe.delays.round and any(True for _ in delay_layers(model)):
-        model = copy.deepcopy(model)
-        for layer in delay_layers(model):
-            layer.round_delays_()
-    return model

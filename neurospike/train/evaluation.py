@@ -12,7 +12,7 @@ from torch import nn
 from neurospike import models
 from neurospike import nn as spiking
 from neurospike.errors import ArgumentError, DataError
-from neurospike.train.delays import deployed
+from neurospike.train.deploying import deployed
 from neurospike.train.module import Measured, measure
 from neurospike.train.recipe import Recipe, parse_recipe
 from neurospike.train.samples import First, Source, build_loader, build_source, prepare

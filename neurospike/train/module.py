@@ -12,7 +12,7 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, distributed, nn
 
 from neurospike.train.activity import ActivityLoss
-from neurospike.train.delays import deployed
+from neurospike.train.deploying import deployed
 from neurospike.train.optim import build_optimizer, build_schedule
 from neurospike.train.recipe import Recipe
 from neurospike.train.samples import Batch

@@ -18,8 +18,10 @@ from neurospike import models
 from neurospike.errors import ArgumentError, DataError
 from neurospike.files import check_writable_folder, write_atomically
 from neurospike.train.callbacks import BEST, LAST, RESUME, RunFolder, StepSeed
-from neurospike.train.delays import ClampDelays, SigmaSchedule, all_delays, delay_layers, deployed
+from neurospike.train.delays import ClampDelays, SigmaSchedule, all_delays, delay_layers
+from neurospike.train.deploying import deployed
 from neurospike.train.evaluation import first_batch
+from neurospike.train.fading import FadeActivations, fading_buffers
 from neurospike.train.figures import draw_run
 from neurospike.train.module import Learner, measure
 from neurospike.train.opponents import FACTORY, baseline_arguments
@@ -116,7 +118,9 @@ def fit(
     classes = task.classes(train)
     describe = _describer(recipe, classes, seed=seed, root=root)
     folder = RunFolder(out, recipe, describe, score=task.score)
-    own = [StepSeed(seed), *delay_callbacks(model, recipe), folder, *(callbacks or [])]
+    fading = [FadeActivations()] if fading_buffers(model) else []
+    settling = [*delay_callbacks(model, recipe), *fading]
+    own = [StepSeed(seed), *settling, folder, *(callbacks or [])]
     trainer = build_trainer(recipe, out, callbacks=own, progress=progress)
     batches = recipe.training.batch_size
     began = time.perf_counter()

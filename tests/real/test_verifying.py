@@ -14,7 +14,7 @@ from neurospike import hw, models, train
 from neurospike import nn as snn
 from neurospike.encoders import Voxelizer
 from neurospike.models.delay_net import delay_net_scores
-from neurospike.train.delays import deployed
+from neurospike.train.deploying import deployed
 from neurospike.train.evaluation import first_batch
 from neurospike.train.samples import build_source
 from neurospike.train.tasks import build_task

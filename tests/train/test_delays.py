@@ -8,7 +8,8 @@ from neurospike import models
 from neurospike.errors import ArgumentError
 from neurospike.nn import LIF, DelayLinear, SpikingSequential
 from neurospike.train import SigmaSchedule, load_recipe
-from neurospike.train.delays import all_delays, clamp_delays, delay_parameters, deployed
+from neurospike.train.delays import all_delays, clamp_delays, delay_parameters
+from neurospike.train.deploying import deployed
 from neurospike.train.optim import build_optimizer, build_schedule
 from neurospike.train.sections import OptimizerPart, SchedulePart
 
