@@ -129,17 +129,25 @@ class RangeImage(Projection):
     ) -> NDArray[np.int64]:
         """(N,) row-major pixels, -1 without one."""
         height, width = self.size
-        # Where a range has underflown the slope means nothing; such points are dropped below.
-        slope = np.clip(z / np.maximum(distance, np.finfo(np.float64).tiny), -1.0, 1.0)
-        elevation = np.degrees(np.arcsin(slope))
-        inside = (elevation >= self.down_deg) & (elevation <= self.up_deg)
+        # In place, for new memory costs more than the angles do. Where a range has underflown the
+        # slope means nothing; such points are dropped below.
+        row = z / np.maximum(distance, np.finfo(np.float64).tiny)
+        np.clip(row, -1.0, 1.0, out=row)
+        np.degrees(np.arcsin(row, out=row), out=row)
+        inside = (row >= self.down_deg) & (row <= self.up_deg)
         inside &= (distance > 0) & (distance < self.far)
-        row = (self.up_deg - elevation) * (height / (self.up_deg - self.down_deg))
-        column = (np.pi - np.arctan2(y, x)) * (width / (2 * np.pi))
-        # The lowest angle is in the last row; straight behind, both ends of a turn, comes first.
-        row = np.minimum(row.astype(np.int64), height - 1)
-        column = np.where(column >= width, 0, column).astype(np.int64)
-        return np.where(inside, row * width + column, -1)
+        np.subtract(self.up_deg, row, out=row)
+        row *= height / (self.up_deg - self.down_deg)
+        np.minimum(row, height - 1, out=row)  # the lowest angle is in the last row
+        column = np.arctan2(y, x)
+        np.subtract(np.pi, column, out=column)
+        column *= width / (2 * np.pi)
+        column[column >= width] = 0  # straight behind is both ends of a turn
+        pixels = row.astype(np.int64)
+        pixels *= width
+        pixels += column.astype(np.int64)
+        pixels[~inside] = -1
+        return pixels
 
 
 def _nearest(
