@@ -61,6 +61,7 @@ NAMES = {
         "create_projection",
         "projection_names",
     ],
+    "neurospike.baselines": ["Baseline", "add", "create", "find", "known", "list"],
     "neurospike.interop": ["from_dcls", "from_spikingjelly"],
     "neurospike.metrics": [
         "ConfusionMatrix",
@@ -192,6 +193,7 @@ SIGNATURES = {
     "neurospike.hw.emulate": "network inputs placement gate quantise * mode schedule generator "
     "forced",
     "neurospike.hw.price": "trace chip convention",
+    "neurospike.baselines.create": "name * in_channels num_classes image_size size",
     "neurospike.models.save": "model path * extra",
     "neurospike.models.load": "path * factory",
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Mapping
 from dataclasses import replace
@@ -102,9 +101,20 @@ def _parameters(model: str) -> dict[str, inspect.Parameter]:
 def _find(model: str) -> Baseline:
     """The twin of any registered factory."""
     _parameters(model)
+
+    def build(
+        in_channels: int, num_classes: int, image_size: tuple[int, int], **arguments: Any
+    ) -> nn.Module:
+        if "model" in arguments:
+            raise ArgumentError(
+                f"baselines.create.model: is {model!r} by the name; got {arguments['model']!r}. "
+                f"Leave it out, or create {PREFIX!r}."
+            )
+        return ann_twin(in_channels, num_classes, image_size, model=model, **arguments)
+
     return Baseline(
         name=f"{PREFIX}:{model}",
-        build=functools.partial(ann_twin, model=model),
+        build=build,
         parameters=None,
         source=f"neurospike.models.{model} with rectifiers",
         takes="model",

@@ -32,10 +32,10 @@ def fires(model: nn.Module) -> bool:
     return any(isinstance(layer, Stateful) and layer.emits_spikes for layer in model.modules())
 
 
-def twin(model: str, in_channels: int = 6, classes: int = 3, **arguments: object) -> nn.Module:
+def twin(of: str, in_channels: int = 6, classes: int = 3, **arguments: object) -> nn.Module:
     torch.manual_seed(0)
     return baselines.create(
-        f"ann-twin:{model}", in_channels=in_channels, num_classes=classes, image_size=0, **arguments
+        f"ann-twin:{of}", in_channels=in_channels, num_classes=classes, image_size=0, **arguments
     )
 
 
@@ -141,6 +141,7 @@ def test_unary_events_become_plain_numbers() -> None:
         ("e3dsnn", 3, {"levels": 0}, "levels: must be a whole number, 1 or more; got 0"),
         ("e3dsnn", 3, {"in_features": 4}, "in_features: must be the data's 6; got 4"),
         ("e3dsnn", 3, {"width": 4}, "e3dsnn takes"),
+        ("e3dsnn", 3, {"model": "delay_net"}, "is 'e3dsnn' by the name; got 'delay_net'"),
         ("e3dsnn_detector", 4, {}, "at most 3, for Car, Pedestrian, Cyclist; got 4"),
         ("e3dsnn_segmenter", 3, {"spiking": False}, "neurons that fire; got 'e3dsnn_segmenter'"),
         ("delay_net", 3, {"recurrent_delay": 4}, "must not hold a RecurrentDelay"),
@@ -156,3 +157,17 @@ def test_what_has_no_twin_is_named(
 def test_a_detector_finds_the_first_classes() -> None:
     with torch.device("meta"):
         assert twin("e3dsnn_detector", 4, 2, size="cpu").classes == ("Car", "Pedestrian")
+
+
+def test_users_models_have_one_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models.registry, "_FACTORIES", dict(models.registry.factories()))
+
+    @models.register
+    def own_net(in_features: int, num_classes: int, width: int = 3) -> nn.Module:
+        return nn.Sequential(
+            nn.Linear(in_features, width), LIF(tau=2.0), nn.Linear(width, num_classes)
+        )
+
+    net = twin("own_net", 5, 2, width=7)
+    assert [type(layer) for layer in net] == [nn.Linear, ReLU, nn.Linear]
+    assert net(torch.zeros(4, 5)).shape == (4, 2)
