@@ -44,6 +44,14 @@ def read_points(owner: str, sample: Mapping[str, Any], columns: int = 3) -> Poin
     return points
 
 
+def number(owner: str, name: str, value: float) -> float:
+    """One finite number, of any sign."""
+    given = finite(owner, name, value)
+    if given.ndim:
+        raise ArgumentError(f"{owner}.{name}: must be one number; got {value!r}.")
+    return float(given)
+
+
 def read_size(owner: str, size: int | Sequence[int]) -> tuple[int, int]:
     """Height and width, from both or from one number."""
     sides = list(size) if isinstance(size, Sequence) else [size, size]

@@ -105,15 +105,11 @@ class DepthViews(Projection):
         point_range: Range = 1.0,
     ) -> None:
         self.size = read_size("DepthViews", size)
-        self.views = tuple(views)
+        self.views = _check_views(views)
         self.dot = whole("DepthViews", "dot", dot, 1)
-        self.point_range = read_range("DepthViews", point_range)
-        if isinstance(views, str) or not self.views or set(self.views) - set(VIEWS):
-            raise ArgumentError(
-                f"DepthViews.views: must be a list of some of {', '.join(VIEWS)}; got {views!r}."
-            )
         if self.dot % 2 == 0:
             raise ArgumentError(f"DepthViews.dot: must be odd; got {dot}.")
+        self.point_range = read_range("DepthViews", point_range)
         self.channels = len(self.views)
 
     def __call__(self, sample: Mapping[str, Any]) -> Image:
@@ -176,6 +172,15 @@ class DepthViews(Projection):
         plane = grid.reshape(self.size if rows_first else self.size[::-1])
         upright = (plane if rows_first else plane.T)[::-1]
         return (upright if view.right[1] > 0 else upright[:, ::-1]).astype(np.float32)
+
+
+def _check_views(views: Sequence[str]) -> tuple[str, ...]:
+    listed = isinstance(views, Sequence) and not isinstance(views, str)
+    if not listed or not views or any(name not in tuple(VIEWS) for name in views):
+        raise ArgumentError(
+            f"DepthViews.views: must be a list of some of {', '.join(VIEWS)}; got {views!r}."
+        )
+    return tuple(views)
 
 
 def _dilated(image: Image, dot: int) -> Image:

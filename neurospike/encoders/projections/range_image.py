@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from neurospike.encoders._arrays import positive
 from neurospike.encoders.projections._cloud import (
     axis_label,
+    number,
     read_points,
     read_size,
 )
@@ -81,12 +82,13 @@ class RangeImage(Projection):
         intensity: bool = False,
     ) -> None:
         self.size = read_size("RangeImage", size)
-        if not -90 <= down_deg < up_deg <= 90:
+        self.up_deg = number("RangeImage", "up_deg", up_deg)
+        self.down_deg = number("RangeImage", "down_deg", down_deg)
+        if not -90 <= self.down_deg < self.up_deg <= 90:
             raise ArgumentError(
                 "RangeImage.down_deg: must lie below up_deg, both in -90 .. 90; got "
                 f"{down_deg} and {up_deg}."
             )
-        self.up_deg, self.down_deg = float(up_deg), float(down_deg)
         self.far = positive("RangeImage", "far", far)
         self.intensity = intensity
         self.channels = 5 if intensity else 4

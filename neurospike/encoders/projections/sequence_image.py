@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurospike.encoders._arrays import finite, positive, whole
-from neurospike.encoders.projections._cloud import read, read_size
+from neurospike.encoders.projections._cloud import number, read, read_size
 from neurospike.encoders.projections.projection import Image, Panel, Projection
 from neurospike.errors import ArgumentError
 
@@ -71,13 +71,13 @@ class SequenceImage(Projection):
     ) -> None:
         self.size = read_size("SequenceImage", size)
         self.channels = 1
-        self.zero = float(finite("SequenceImage", "zero", zero))
+        self.zero = number("SequenceImage", "zero", zero)
         self.unit = positive("SequenceImage", "unit", unit)
         self.frames: tuple[int, int] | None = None
         if frames is not None:
-            if len(frames) != 2:
+            if not isinstance(frames, Sequence) or len(frames) != 2:
                 raise ArgumentError(
-                    f"SequenceImage.frames: must be steps and channels; got {frames}."
+                    f"SequenceImage.frames: must be steps and channels; got {frames!r}."
                 )
             steps, channels = (whole("SequenceImage", "frames", f, 1) for f in frames)
             self.frames = steps, channels

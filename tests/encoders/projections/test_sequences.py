@@ -77,6 +77,7 @@ def test_panels_say_what_was_averaged() -> None:
         ({"frames": np.full((2, 3), np.nan)}, {}, "must be finite; got 6"),
         ({"frames": np.zeros((2, 3))}, {"frames": (3, 2)}, r"must be \(3, 2\)"),
         ({}, {"frames": (3,)}, "must be steps and channels"),
+        ({}, {"frames": 3}, "must be steps and channels"),
         ({}, {"frames": (3, 0)}, "must be a whole number, 1 or more"),
         ({}, {"unit": 0.0}, "SequenceImage.unit: must be a number above 0"),
         ({}, {"zero": np.inf}, "SequenceImage.zero: must be finite"),
