@@ -23,9 +23,14 @@ FACTORY = "baseline"
 """Name of the baselines' factory among those of ``models``."""
 
 TWIN = "ann-twin"
+REACH = {"solids": 1.25, "modelnet": 1.35, "occupancy": 24.0}
+"""How far the points of a data set's clouds lie from 0, augmented: all but stray ones."""
+
 SIDE = 64
 POINTS = 1024
 MEL_BANDS = 64
+MEL_UNIT = 5.0
+"""Natural logs of energies above the floor go up to 20; images are of the order of 1."""
 
 
 def with_baseline(
@@ -83,6 +88,7 @@ def with_baseline(
     if recipe.sequence is not None and projection is None and recipe.data.name in OF_WAVES:
         mel = {"frontend": "mel", "channels": MEL_BANDS, "group": 1, "condition": None}
         changes["sequence"] = recipe.sequence.model_copy(update={**mel, "options": {}})
+        changes["image"] = image.model_copy(update={"options": {"unit": MEL_UNIT}})
     return recipe.model_copy(update=changes)
 
 
@@ -107,11 +113,25 @@ def _image(
     if family.takes == "points":
         if recipe.voxels is None or projection not in (None, "points"):
             raise ArgumentError(f"--model: {family.name} takes points; give it clouds.")
-        columns = 6 if recipe.voxels.normals else 3
-        size = (image_size or POINTS,) * 2
-        return ImagePart(projection="points", size=size, options={"columns": columns})
-    default = "sequence" if recipe.sequence is not None else "depth"
-    return ImagePart(projection=projection or default, size=(image_size or SIDE,) * 2)
+        projection, size = "points", image_size or POINTS
+    else:
+        default = "sequence" if recipe.sequence is not None else "depth"
+        projection, size = projection or default, image_size or SIDE
+    options = _options(recipe, projection)
+    return ImagePart(projection=projection, size=(size, size), options=options)
+
+
+def _options(recipe: Recipe, projection: str) -> dict[str, Any]:
+    """What a projection has to know of the clouds: how large they are, and whether normals come."""
+    if recipe.voxels is None:
+        return {}
+    reach = REACH.get(recipe.data.name, 1.0)
+    if projection in ("points", "patches"):
+        return {"unit": reach, "columns": 6 if recipe.voxels.normals else 3}
+    if projection == "depth":
+        # A dot of one pixel would leave holes between the points of such clouds.
+        return {"point_range": reach, "dot": 3}
+    return {"point_range": reach} if projection in ("voxels", "birds-eye") else {}
 
 
 def _twin(recipe: Recipe) -> Recipe:
