@@ -143,7 +143,12 @@ def test_unary_events_become_plain_numbers() -> None:
         ("e3dsnn", 3, {"width": 4}, "e3dsnn takes"),
         ("e3dsnn", 3, {"model": "delay_net"}, "is 'e3dsnn' by the name; got 'delay_net'"),
         ("e3dsnn_detector", 4, {}, "at most 3, for Car, Pedestrian, Cyclist; got 4"),
-        ("e3dsnn_segmenter", 3, {"spiking": False}, "neurons that fire; got 'e3dsnn_segmenter'"),
+        (
+            "e3dsnn_segmenter",
+            3,
+            {"size": "cpu", "spiking": False},
+            "neurons that fire; got 'e3dsnn_segmenter'",
+        ),
         ("delay_net", 3, {"recurrent_delay": 4}, "must not hold a RecurrentDelay"),
     ],
 )
