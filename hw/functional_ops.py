@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from neurospike.hw.fan_out import conv_fan_out, events_through, shape_of, transposed_fan_out
+from neurospike.hw.fourier_ops import COMPLEX_MACS, transform
 from neurospike.hw.operations import Operations, total
 from neurospike.hw.origins import Kind, Origin, Origins, Trail
 from neurospike.hw.rules_stateless import INTERPOLATION_TAPS, folded_norm
@@ -31,7 +32,7 @@ MOVES = _names(
     "replication_pad1d replication_pad2d replication_pad3d slice_scatter select_scatter "
     "index_copy scatter index_fill roll flip repeat repeat_interleave pixel_shuffle "
     "pixel_unshuffle im2col tril triu sort topk kthvalue channel_shuffle lift_fresh _pin_memory "
-    "upsample_nearest1d upsample_nearest2d upsample_nearest3d index_put embedding"
+    "upsample_nearest1d upsample_nearest2d upsample_nearest3d index_put embedding complex"
 )
 SELECTS = _names(
     "max_pool2d_with_indices max_pool2d max_pool3d_with_indices max_pool1d adaptive_max_pool2d "
@@ -134,6 +135,8 @@ def pointwise(name: str, args: Operands, origins: Origins) -> Stray:
         if spikes and name == "mul":
             return Stray(Operations(), Origin(max(kinds)))
         macs = args.out.numel() if min(kinds) == Kind.REAL else 0
+        if all(t.is_complex() for t in wide):
+            macs *= COMPLEX_MACS
         return Stray(Operations(macs=macs, note="products"), REAL)
     return Stray(Operations(), REAL)
 
@@ -268,6 +271,10 @@ def _gated(args: Operands, _origins: Origins) -> Stray:
     return Stray(Operations(macs=args.out.numel()), REAL)
 
 
+def _fourier(args: Operands, _origins: Origins) -> Stray:
+    return Stray(transform(args.tensors[0], args.out, args.args[1]), REAL)
+
+
 def _interpolated(taps: int) -> Callable[[Operands, Origins], Stray]:
     return lambda args, _origins: Stray(Operations(macs=args.out.numel() * taps), REAL)
 
@@ -305,6 +312,7 @@ _OTHERS: dict[str, Callable[[Operands, Origins], Stray]] = {
         ),
         _average_pool,
     ),
+    **dict.fromkeys(("_fft_r2c", "_fft_c2r", "_fft_c2c"), _fourier),
     "glu": _gated,
     "ger": _gated,
     "upsample_linear1d": _interpolated(INTERPOLATION_TAPS["linear"]),
