@@ -259,7 +259,7 @@ _add(
     "pvt_v2",
     Sized("pvt_v2", "PvtV2"),
     3_666_760,
-    "arXiv:2106.13797, PVT v2-B0 (3.4 M in the paper, 3.67 M as transformers builds it, where the paper rounds to 3.4 M)",
+    "arXiv:2106.13797, PVT v2-B0 (3.4 M in the paper; 3.67 M as transformers builds it)",
     cpu={"hidden_sizes": [16, 32, 80, 128]},
     multiple=32,
 )
