@@ -101,7 +101,9 @@ def test_attention_of_spikes_counts_coincidences() -> None:
 
 
 def test_an_unknown_function_is_refused() -> None:
-    with pytest.raises(UncountedLayerError, match=r"function 'aten.linalg_qr' at the root; move it"):
+    with pytest.raises(
+        UncountedLayerError, match=r"function 'aten.linalg_qr' at the root; move it"
+    ):
         hw.count(Does(lambda a: torch.linalg.qr(a).R), A)
 
 
