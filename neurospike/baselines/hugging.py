@@ -260,7 +260,7 @@ _add(
     Sized("pvt_v2", "PvtV2"),
     3_666_760,
     "arXiv:2106.13797, PVT v2-B0 (3.4 M in the paper; 3.67 M as transformers builds it)",
-    cpu={"hidden_sizes": [16, 32, 80, 128]},
+    cpu={"hidden_sizes": [16, 32, 80, 128], "num_attention_heads": [1, 2, 5, 8]},
     multiple=32,
 )
 _add(

@@ -33,6 +33,12 @@ def train(
     model_size: Annotated[
         Literal["cpu", "published"], typer.Option(help="With --model: how large it is.")
     ] = "cpu",
+    parameters: Annotated[
+        int | None, typer.Option(help="With --model: widths for about so many parameters.")
+    ] = None,
+    macs: Annotated[
+        int | None, typer.Option(help="With --model: widths for about so many MACs a sample.")
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Change the recipe: training.batch_size=8.")
     ] = None,
@@ -59,11 +65,13 @@ def train(
         from neurospike.train.opponents import with_baseline
 
         recipe = with_baseline(
-            recipe, model, projection=projection, image_size=image_size, size=model_size
-        )
-    elif projection is not None or image_size is not None:
+            recipe, model, projection=projection, image_size=image_size, size=model_size,
+            parameters=parameters, macs=macs,
+        )  # fmt: skip
+    elif any(given is not None for given in (projection, image_size, parameters, macs)):
         raise ArgumentError(
-            "--projection, --image-size: are of conventional networks; add --model."
+            "--projection, --image-size, --parameters, --macs: are of conventional networks; "
+            "add --model."
         )
     changes = [*(settings or []), *([] if epochs is None else [f"training.epochs={epochs}"])]
     if changes:

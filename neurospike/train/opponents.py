@@ -40,6 +40,8 @@ def with_baseline(
     projection: str | None = None,
     image_size: int | None = None,
     size: str = "cpu",
+    parameters: int | None = None,
+    macs: int | None = None,
 ) -> Recipe:
     """The recipe that trains a baseline on the same samples, augmented in the same way.
 
@@ -59,6 +61,9 @@ def with_baseline(
         Height and width, or how many points.
     size
         "cpu" or "published".
+    parameters, macs
+        Widths that come close to so many parameters, or multiply-accumulations a sample, one of
+        the two: as large as another network, or, at 4.6 pJ each, as much energy.
 
     Raises
     ------
@@ -66,10 +71,14 @@ def with_baseline(
         An unknown name, a recipe on LiDAR scans, or a projection that does not fit.
     """
     if name == TWIN:
-        if projection is not None or image_size is not None:
-            raise ArgumentError(
-                "--projection: a twin takes what its spiking network takes; leave it out."
-            )
+        given = {"--projection": projection, "--image-size": image_size}
+        given |= {"--parameters": parameters, "--macs": macs}
+        for option, value in given.items():
+            if value is not None:
+                raise ArgumentError(
+                    f"{option}: a twin takes what its spiking network takes, and is as large; "
+                    "leave it out."
+                )
         return _twin(recipe)
     family = baselines.find(name)
     if recipe.scan is not None:
@@ -78,10 +87,19 @@ def with_baseline(
             "does; its twin does: --set model.arguments.spiking=false."
         )
     image = _image(recipe, family, projection, image_size)
+    fit = {"parameters": parameters, "macs": macs}
+    fit = {key: value for key, value in fit.items() if value is not None}
+    if fit and (size != "cpu" or len(fit) > 1):
+        raise ArgumentError(
+            "--parameters, --macs: scale the small size, to one of the two numbers; leave the rest."
+        )
     changes: dict[str, Any] = {
         **_conventional(recipe, name, f"{family.name} ({family.source})"),
         "image": image,
-        "model": ModelPart(factory=FACTORY, arguments={"network": name, "size": size}),
+        "model": ModelPart(
+            factory=FACTORY,
+            arguments={"network": name, "size": size, **({"fit": fit} if fit else {})},
+        ),
         "optimizer": OptimizerPart(name="adamw", lr=1e-3, weight_decay=0.05),
         "schedule": SchedulePart(name="onecycle", warmup=0.2),
     }
@@ -105,6 +123,20 @@ def baseline_arguments(recipe: Recipe, found: dict[str, Any]) -> dict[str, Any]:
         "in_channels": found.get("in_features", of_voxels),
         "image_size": 1,
     }
+
+
+def with_widths(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of the baselines' factory, ``fit`` in them replaced by the widths that meet it."""
+    fit = arguments.get("fit")
+    if fit is None:
+        return arguments
+    from neurospike.baselines.scaling import fitted
+
+    shape = {name: arguments[name] for name in ("in_channels", "num_classes")}
+    sides = tuple(arguments["image_size"])
+    widths = fitted(arguments["network"], **shape, image_size=sides, **fit)
+    rest = {name: value for name, value in arguments.items() if name != "fit"}
+    return {**rest, "arguments": {**rest.get("arguments", {}), **widths}}
 
 
 def _image(

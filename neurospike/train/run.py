@@ -24,7 +24,7 @@ from neurospike.train.evaluation import first_batch
 from neurospike.train.fading import FadeActivations, fading_buffers
 from neurospike.train.figures import draw_run
 from neurospike.train.module import Learner, measure
-from neurospike.train.opponents import FACTORY, baseline_arguments
+from neurospike.train.opponents import FACTORY, baseline_arguments, with_widths
 from neurospike.train.recipe import Recipe
 from neurospike.train.samples import Source, build_loader, build_source, prepare
 from neurospike.train.scenes import draw_scenes
@@ -202,6 +202,8 @@ def build_model(recipe: Recipe, task: Task, source: Source) -> nn.Module:
                 f"recipe.model.{name}: the data has {value}{what}; got {arguments[name]}. "
                 "Leave it out: it follows from the data."
             )
+    if recipe.model.factory == FACTORY:
+        arguments = with_widths(arguments)
     return models.create(recipe.model.factory, **arguments)
 
 

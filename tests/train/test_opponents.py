@@ -11,6 +11,7 @@ from neurospike.errors import ArgumentError, DataError
 from neurospike.train import load_recipe, parse_recipe
 from neurospike.train.images import ImageSamples
 from neurospike.train.opponents import with_baseline
+from neurospike.train.run import build_model
 from neurospike.train.samples import First, build_source
 from neurospike.train.tasks import build_task
 
@@ -72,6 +73,12 @@ def test_clouds_and_sequences_do_not_mix() -> None:
             build_task(with_baseline(load_recipe(name), "convit", projection=projection))
 
 
+def test_widths_follow_a_number_of_parameters() -> None:
+    recipe = with_baseline(load_recipe("solids"), "vanillanet", parameters=400_000)
+    net = build_model(recipe, build_task(recipe), build_source(recipe.data, "val"))
+    assert sum(p.numel() for p in net.parameters()) == pytest.approx(400_000, rel=0.1)
+
+
 def test_late_shares_are_those_of_the_sequences() -> None:
     class Late:
         late_share = 0.25
@@ -95,6 +102,9 @@ def test_late_shares_are_those_of_the_sequences() -> None:
         (["solids", "--model", "convit", "--projection", "sideways"], "must be one of"),
         (["solids", "--model", "convit", "--projection", "sequence"], "takes sequences"),
         (["solids", "--model", "ann-twin", "--projection", "depth"], "leave it out"),
+        (["solids", "--model", "vit", "--macs", "1", "--parameters", "2"], "one of the two"),
+        (["solids", "--model", "vit", "--macs", "1"], "cannot have 1 MACs"),
+        (["solids", "--macs", "1"], "add --model"),
     ],
 )
 def test_bad_opponents_are_one_line(
