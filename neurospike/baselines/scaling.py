@@ -147,4 +147,4 @@ def _macs(name: str, shape: dict[str, Any], arguments: dict[str, Any]) -> float:
         )
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         net(image)
-    return counter.get_total_flops() / 2
+    return float(counter.get_total_flops()) / 2
