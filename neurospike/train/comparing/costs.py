@@ -138,12 +138,13 @@ def measure_latency(opened: Sequence[Opened], repeats: int) -> list[list[float]]
     """Milliseconds of each inference of each contestant."""
     found: list[list[float]] = [[] for _ in opened]
     with torch.no_grad():
-        for turn in range(WARMUP + repeats):
+        warmup = max(WARMUP, max(len(one.inputs) for one in opened))
+        for turn in range(warmup + repeats):
             for place, one in enumerate(opened):
                 sample = one.inputs[turn % len(one.inputs)]
                 began = time.perf_counter()
                 one.model(sample)
-                if turn >= WARMUP:
+                if turn >= warmup:
                     found[place].append(1e3 * (time.perf_counter() - began))
     return found
 
