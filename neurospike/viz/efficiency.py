@@ -12,6 +12,9 @@ import numpy as np
 from neurospike.errors import ArgumentError
 from neurospike.viz._figure import COLOURS, INK, figure
 
+_NAMED = 4.0  # per cent of the time: room enough for a name
+_LETTERS = 18
+
 
 def efficiency_gaps(
     points: Sequence[Mapping[str, Any]],
@@ -129,7 +132,7 @@ def waterline_plot(
             linewidth=0.6, label="reached",
         )  # fmt: skip
         below.set(xlabel="time in layers (%)", ylabel="of the best (%)", xlim=(0, 100))
-        below.legend(loc="upper right", fontsize=8)
+        below.legend(loc="upper right", fontsize=8, frameon=True, framealpha=0.9)
         above.set_title(title)
     return Path(out)
 
@@ -139,8 +142,10 @@ def _name(
 ) -> None:
     """Names of the layers that take enough time to have room for one."""
     for layer, start, width, top in zip(layers, starts, widths, tops, strict=True):
-        if width >= 3.5:
+        if width >= _NAMED:
+            # Whole paths of layers would be longer than the figure is high.
+            name = ".".join(str(layer["name"]).split(".")[-2:])
             axes.annotate(
-                str(layer["name"]), (start + width / 2, top), (0, 3), textcoords="offset points",
+                name if len(name) <= _LETTERS else f"…{name[-_LETTERS:]}", (start + width / 2, top), (0, 3), textcoords="offset points",
                 ha="center", va="bottom", rotation=90 if width < 12 else 0, fontsize=7, color=INK,
             )  # fmt: skip
