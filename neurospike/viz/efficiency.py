@@ -142,10 +142,12 @@ def _name(
 ) -> None:
     """Names of the layers that take enough time to have room for one."""
     for layer, start, width, top in zip(layers, starts, widths, tops, strict=True):
-        if width >= _NAMED:
-            # Whole paths of layers would be longer than the figure is high.
-            name = ".".join(str(layer["name"]).split(".")[-2:])
-            axes.annotate(
-                name if len(name) <= _LETTERS else f"…{name[-_LETTERS:]}", (start + width / 2, top), (0, 3), textcoords="offset points",
-                ha="center", va="bottom", rotation=90 if width < 12 else 0, fontsize=7, color=INK,
-            )  # fmt: skip
+        if width < _NAMED:
+            continue
+        # Whole paths of layers would be longer than the figure is high.
+        name = ".".join(str(layer["name"]).split(".")[-2:])
+        name = name if len(name) <= _LETTERS else f"…{name[-_LETTERS:]}"
+        axes.annotate(
+            name, (start + width / 2, top), (0, 3), textcoords="offset points", ha="center",
+            va="bottom", rotation=90 if width < 12 else 0, fontsize=7, color=INK,
+        )  # fmt: skip
