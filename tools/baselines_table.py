@@ -5,7 +5,8 @@
 Interrupted, the same command goes on: a run that has ended is kept, one that has begun goes on
 from its last epoch. First every baseline is trained once in its CPU size, on clouds or on sound,
 whichever suits it. Then the five of them that take images and were best on validation, the spiking
-networks and their twins are trained on all three data sets with three seeds.
+networks and their twins are trained on all three data sets with three seeds. Last, the best of the
+five on each data set is trained as large as the spiking network, and at its energy.
 """
 
 from __future__ import annotations
@@ -15,20 +16,30 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from neurospike import baselines
 from neurospike.files import write_atomically
+from neurospike.hw.prices import HOROWITZ45
 from neurospike.train import fit, load_recipe
 from neurospike.train.callbacks import RESUME
+from neurospike.train.comparing.comparing import compare
+from neurospike.train.comparing.contestants import read_contestants
+from neurospike.train.comparing.costs import open_contestant, work_of
+from neurospike.train.comparing.pages import table
 from neurospike.train.opponents import TWIN, with_baseline
 from neurospike.train.recipe import Recipe
 from neurospike.train.sweeping.workers import Failure, run_on_cores
 
+RESULT = "result.json"
 SPIKING = "spiking"
 OF_SOUND = ("ast",)
 SEEDS = (0, 1, 2)
 BEST = 5
+TASKS = ("solids", "chairs-monitors", "fsdd")
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "baselines.md"
+BEGIN, END = "<!-- table -->", "<!-- /table -->"
 
 
 @dataclass(frozen=True)
@@ -38,17 +49,20 @@ class Job:
     task: str
     model: str
     seed: int
+    parameters: int | None = None
+    macs: int | None = None
 
     def recipe(self, epochs: int | None) -> Recipe:
         own = load_recipe(self.task)
-        recipe = own if self.model == SPIKING else with_baseline(own, self.model)
+        sized = {"parameters": self.parameters, "macs": self.macs}
+        recipe = own if self.model == SPIKING else with_baseline(own, self.model, **sized)
         if epochs is None:
             return recipe
         training = recipe.training.model_copy(update={"epochs": epochs})
         return recipe.model_copy(update={"training": training})
 
     def folder(self, runs: Path) -> Path:
-        return runs / f"{self.task}-{self.model.replace(':', '-')}-{self.seed}"
+        return runs / f"{self.recipe(None).name}-{self.seed}"
 
 
 @dataclass(frozen=True)
@@ -63,7 +77,7 @@ class Plan:
 def train(plan: Plan, job: Job) -> dict[str, Any]:
     """The run's result, from its folder if it has ended."""
     folder = job.folder(plan.runs)
-    result = folder / "result.json"
+    result = folder / RESULT
     if not result.is_file():
         fit(
             job.recipe(plan.epochs),
@@ -111,8 +125,52 @@ def second_round(first: dict[Job, dict[str, Any]]) -> list[Job]:
         key=lambda job: -first[job]["best_validation_accuracy"],
     )
     names = [SPIKING, TWIN, *(job.model for job in ranked[:BEST])]
-    tasks = ("solids", "chairs-monitors", "fsdd")
-    return [Job(task, name, seed) for seed in SEEDS for task in tasks for name in names]
+    return [Job(task, name, seed) for seed in SEEDS for task in TASKS for name in names]
+
+
+def third_round(plan: Plan, second: dict[Job, dict[str, Any]]) -> list[Job]:
+    """The best baseline of each data set, as large as the spiking network, and at its energy."""
+    jobs = []
+    for task in TASKS:
+        scores: dict[str, list[float]] = {}
+        for job, result in second.items():
+            if job.task == task and job.model not in (SPIKING, TWIN):
+                scores.setdefault(job.model, []).append(result["best_validation_accuracy"])
+        best = max(scores, key=lambda name: fmean(scores[name]))
+        spiking = Job(task, SPIKING, SEEDS[0])
+        (one,) = read_contestants([spiking.folder(plan.runs)])
+        energy = work_of(open_contestant(one, root=plan.roots[task]))["exact"].energy_pj
+        parameters = second[spiking]["parameters"]
+        for seed in SEEDS:
+            jobs.append(Job(task, best, seed, parameters=parameters))
+            jobs.append(Job(task, best, seed, macs=round(energy / HOROWITZ45.mac_pj)))
+    return jobs
+
+
+def write_tables(plan: Plan, first: list[Job], rest: list[Job], page: Path) -> None:
+    """Put tables between the page's markers: each data set's networks, then all baselines once."""
+    parts = []
+    for task in TASKS:
+        jobs = [job for job in rest if job.task == task]
+        parts.append(f"### {task}, {len(SEEDS)} seeds\n\n{_table(plan, jobs)}")
+    for task in ("solids", "fsdd"):
+        jobs = [job for job in first if job.task == task]
+        parts.append(f"### Every baseline on {task}, one seed\n\n{_table(plan, jobs)}")
+    text = page.read_text(encoding="utf-8")
+    before, _, after = text.partition(BEGIN)
+    _, _, after = after.partition(END)
+    write_atomically(page, f"{before}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{after}")
+
+
+def _table(plan: Plan, jobs: list[Job]) -> str:
+    ended = [job.folder(plan.runs) for job in jobs if (job.folder(plan.runs) / RESULT).is_file()]
+    if len(ended) < 2:
+        return "Not run yet."
+    html = plan.runs / f"{jobs[0].task}-{len(ended)}.html"
+    rows = table(compare(ended, root=plan.roots[jobs[0].task], html=html, tick=say))
+    lines = [" | ".join(rows[0]), " | ".join("---" for _ in rows[0])]
+    lines += [" | ".join(row.values()) for row in rows]
+    return "\n".join(f"| {line} |" for line in lines)
 
 
 def main() -> None:
@@ -120,6 +178,7 @@ def main() -> None:
     parser.add_argument("--fsdd", type=Path, required=True, help="folder of FSDD's recordings")
     parser.add_argument("--clouds", type=Path, required=True, help="ModelNet10 as voxels")
     parser.add_argument("--runs", type=Path, default=Path("runs/baselines"))
+    parser.add_argument("--page", type=Path, default=PAGE, help="whose tables are written")
     parser.add_argument("--epochs", type=int, help="instead of each recipe's number")
     parser.add_argument("--workers", type=int, help="processes of one thread [all cores]")
     given = parser.parse_args()
@@ -127,11 +186,8 @@ def main() -> None:
     plan = Plan(given.runs, roots, given.epochs)
     first = train_all(plan, first_round(), given.workers)
     second = train_all(plan, second_round(first), given.workers)
-    summary = [
-        {"task": job.task, "model": job.model, "seed": job.seed, **result}
-        for job, result in {**first, **second}.items()
-    ]
-    write_atomically(given.runs / "summary.json", json.dumps(summary, indent=1))
+    third = train_all(plan, third_round(plan, second), given.workers)
+    write_tables(plan, [*first], [*second, *third], given.page)
 
 
 if __name__ == "__main__":

@@ -93,8 +93,9 @@ def with_baseline(
         raise ArgumentError(
             "--parameters, --macs: scale the small size, to one of the two numbers; leave the rest."
         )
+    sized = [f"{value}-{key}" for key, value in fit.items()]
     changes: dict[str, Any] = {
-        **_conventional(recipe, name, f"{family.name} ({family.source})"),
+        **_conventional(recipe, "-".join([name, *sized]), f"{family.name} ({family.source})"),
         "image": image,
         "model": ModelPart(
             factory=FACTORY,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from neurospike.errors import ChipLimitError, UnloweredLayerError
+from neurospike.errors import ArgumentError, ChipLimitError, UnloweredLayerError
 from neurospike.train.chip_energy import energy_on_chips
 from neurospike.train.comparing.contestants import Contestant, read_contestants
 from neurospike.train.comparing.costs import costs, is_spiking, open_contestant
@@ -44,11 +44,13 @@ def compare(
     Raises
     ------
     ArgumentError, DataError
-        As ``read_contestants``.
+        Fewer than two runs; or as ``read_contestants``.
     UncountedLayerError
         A layer without a rule; it is named.
     """
     tick = tick or (lambda _doing: None)
+    if len(folders) < 2:
+        raise ArgumentError(f"compare: needs two runs or more; got {len(folders)}.")
     contestants = read_contestants(folders)
     tick("reading test samples")
     opened = [open_contestant(one, root=root, samples=samples) for one in contestants]

@@ -72,15 +72,11 @@ def read_contestants(folders: Sequence[str | Path]) -> list[Contestant]:
     Raises
     ------
     ArgumentError
-        Fewer than two runs, a run given twice, two of one recipe and seed, or runs that were
-        tested on different data.
+        A run given twice, two of one recipe and seed, or runs that were tested on different data.
     DataError
         A folder that holds no finished run.
     """
-    places = [Path(folder) for folder in folders]
-    if len(places) < 2:
-        raise ArgumentError(f"compare: needs two runs or more; got {len(places)}.")
-    runs = [read_run(place) for place in places]
+    runs = [read_run(folder) for folder in folders]
     _check_split(runs)
     grouped: dict[str, list[Run]] = {}
     for run in runs:
