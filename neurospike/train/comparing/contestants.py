@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,8 +79,10 @@ def read_contestants(folders: Sequence[str | Path]) -> list[Contestant]:
     runs = [read_run(folder) for folder in folders]
     _check_split(runs)
     grouped: dict[str, list[Run]] = {}
+    first: dict[str, Run] = {}
     for run in runs:
-        grouped.setdefault(run.recipe.name, []).append(run)
+        other = first.setdefault(run.recipe.name, run)
+        grouped.setdefault(_name(run.recipe, other.recipe), []).append(run)
     return [_joined(name, own) for name, own in grouped.items()]
 
 
@@ -116,12 +118,6 @@ def _joined(name: str, runs: list[Run]) -> Contestant:
         twice = next(seed for seed in seeds if seeds.count(seed) > 1)
         raise ArgumentError(f"compare: {name} with seed {twice} is given twice; leave one out.")
     first = ordered[0]
-    for run in ordered[1:]:
-        if run.recipe != first.recipe:
-            raise ArgumentError(
-                f"compare: {run.folder} and {first.folder} are both named {name} but differ in "
-                "their recipes; give one of them another name with --set name=..."
-            )
     scores = [float(run.result["test_accuracy"]) for run in ordered]
     mean = sum(scores) / len(scores)
     if len(scores) > 1:
@@ -129,6 +125,25 @@ def _joined(name: str, runs: list[Run]) -> Contestant:
         return Contestant(name, tuple(ordered), mean, max(0.0, mean - half), min(1.0, mean + half))
     count = int(first.result["test_samples"])
     return Contestant(name, tuple(ordered), mean, *wilson(round(mean * count), count))
+
+
+def _name(recipe: Recipe, other: Recipe) -> str:
+    """The recipe's name, and what it has other than the first of that name, as --set has it."""
+    own, theirs = (dict(_flat(one.model_dump(mode="json"))) for one in (recipe, other))
+    changed = [
+        f"{key}={json.dumps(own.get(key))}"
+        for key in {**theirs, **own}
+        if own.get(key) != theirs.get(key)
+    ]
+    return " ".join([recipe.name, *changed])
+
+
+def _flat(content: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in content.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", value
 
 
 def _check_split(runs: Sequence[Run]) -> None:
