@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
@@ -48,6 +47,8 @@ class FitResult:
         Of the epoch with the best validation, chosen before the test split was looked at.
     last_validation_accuracy, last_test_accuracy
         Of the last epoch, whatever validation said of it; validation's, of the last one validated.
+    seconds
+        Of all epochs with their validation, those before a resumption too.
     late_share
         Share of the test split's events that came after the last step of a sequence.
     """
@@ -123,7 +124,6 @@ def fit(
     own = [StepSeed(seed), *settling, folder, *(callbacks or [])]
     trainer = build_trainer(recipe, out, callbacks=own, progress=progress)
     batches = recipe.training.batch_size
-    began = time.perf_counter()
     with quiet_lightning(), interrupts_raised():
         trainer.fit(
             Learner(model, recipe, task),
@@ -140,7 +140,6 @@ def fit(
             ckpt_path=resume_point,
             weights_only=True,
         )
-    seconds = time.perf_counter() - began
     if not (out / BEST).is_file():
         raise DataError(f"{out}: training stopped before its first epoch ended; start it again.")
     result = FitResult(
@@ -149,7 +148,7 @@ def fit(
         classes=len(classes),
         parameters=sum(p.numel() for p in model.parameters()),
         epochs=len(folder.history),
-        seconds=seconds,
+        seconds=sum(row["seconds"] for row in folder.history),  # also before a resume
         **folder.summary(),
         **_test(recipe, task, test, out, seed=seed),
         checkpoint=str(out / BEST),
