@@ -44,15 +44,16 @@ def draw_run(
     """
     history = json.loads((folder / HISTORY).read_text("utf-8"))
     made = [viz.loss_curves(history, folder / "loss.png", title=recipe.name, score=score)]
-    if recipe.sequence is None:
+    if recipe.sequence is None or recipe.image is not None:
         return made
     dt_ms = recipe.sequence.dt_ms
     if isinstance(inputs, Tensor) and recipe.sequence.frontend != "mel":
         shown = {"input": inputs[:, 0].numpy(), **record_layers(model, inputs)}
     else:
         shown = record_layers(model, inputs)
-    title = "One test sample, layer by layer"
-    made.append(viz.layer_rasters(shown, folder / "raster.png", dt_ms=dt_ms, title=title))
+    if shown:  # a network without spikes that hears energies has nothing to draw
+        title = "One test sample, layer by layer"
+        made.append(viz.layer_rasters(shown, folder / "raster.png", dt_ms=dt_ms, title=title))
     if delays_before:
         after = all_delays(models.load(folder / LAST))
         made.append(
