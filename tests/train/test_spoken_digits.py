@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from neurospike.train import Recipe, fit, load_recipe, parse_recipe
+from neurospike.train.opponents import with_baseline
 
 RATE = 8000
 
@@ -46,6 +47,13 @@ def test_without_validation_the_last_epoch_is_what_counts(root: Path, tmp_path: 
     assert len(said["labels"]) == len(said["last"]) == 20
     right = np.equal(said["last"], said["labels"]).mean()
     assert right == pytest.approx(result.last_test_accuracy)
+
+
+def test_a_network_without_spikes_leaves_no_raster(root: Path, tmp_path: Path) -> None:
+    recipe = with_baseline(reduced(validation=0), "metaformer:identity", image_size=32)
+    fit(recipe, out=tmp_path, root=root, progress=False)
+    assert (tmp_path / "loss.png").is_file()
+    assert not (tmp_path / "raster.png").exists()
 
 
 def test_a_speaker_may_be_left_out(root: Path, tmp_path: Path) -> None:
