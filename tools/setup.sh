@@ -48,7 +48,12 @@ pip="$venv/bin/python -m pip --disable-pip-version-check install --quiet"
 # torch first and by plain pip, with whatever it needs on this platform; then exactly the lock.
 # The lock is complete, so --no-deps: it leaves out torchvision and torchaudio on purpose.
 $pip "$(grep -E '^torch==' requirements.lock)"
-$pip --no-deps -r requirements.lock
+# A CUDA build of torch brings the Triton that it was built with: that one stays.
+keep='^$'
+"$venv/bin/python" -c 'import sys, importlib.util as u; sys.exit(u.find_spec("triton") is None)' &&
+    keep='^triton=='
+grep -v "$keep" requirements.lock >"$venv/lock"
+$pip --no-deps -r "$venv/lock"
 $pip --no-deps --no-build-isolation -e .
 # Kernels are compiled here, once, so that no first call has to wait.
 "$venv/bin/neurospike" warmup >&2

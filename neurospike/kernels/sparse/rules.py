@@ -1,4 +1,4 @@
-"""The pair lists of one kernel map, as raw tensors that every backend reads."""
+"""The pairs of one kernel map, as raw tensors that every backend reads."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from torch import Tensor
 class Rules:
     """Which input row meets which output row at each kernel offset.
 
+    They are kept as lists of pairs, which CPU kernels walk, or as a table of neighbours, which GPU
+    kernels read; each is made from the other when it is first asked for.
+
     Parameters
     ----------
     inputs, outputs
@@ -22,22 +25,42 @@ class Rules:
         Rows of the input and of the output features.
     """
 
-    __slots__ = ("_derived", "bounds", "inputs", "n_in", "n_out", "outputs")
+    __slots__ = ("_derived", "_pairs", "_table", "n_in", "n_out", "volume")
 
     def __init__(
         self, inputs: Tensor, outputs: Tensor, bounds: Tensor, *, n_in: int, n_out: int
     ) -> None:
-        self.inputs = inputs
-        self.outputs = outputs
-        self.bounds = bounds
+        self._pairs: tuple[Tensor, Tensor, Tensor] | None = (inputs, outputs, bounds)
+        self._table: Tensor | None = None
+        self.volume = bounds.shape[0] - 1
         self.n_in = n_in
         self.n_out = n_out
         self._derived: dict[str, Any] = {}
 
+    @classmethod
+    def from_table(cls, table: Tensor, *, n_in: int) -> Rules:
+        """Rules of a table of neighbours, int32 (K, n_out); pairs are listed when asked for."""
+        made = cls.__new__(cls)
+        made._pairs, made._table = None, table
+        made.volume, made.n_out = table.shape
+        made.n_in = n_in
+        made._derived = {}
+        return made
+
     @property
-    def volume(self) -> int:
-        """Kernel offsets, K."""
-        return self.bounds.shape[0] - 1
+    def inputs(self) -> Tensor:
+        """int32 (P,) input rows, offset by offset."""
+        return self._lists()[0]
+
+    @property
+    def outputs(self) -> Tensor:
+        """int32 (P,) output rows, offset by offset."""
+        return self._lists()[1]
+
+    @property
+    def bounds(self) -> Tensor:
+        """int64 (K + 1,) on the CPU: where each offset's pairs begin and end."""
+        return self._lists()[2]
 
     @property
     def pairs(self) -> int:
@@ -46,15 +69,25 @@ class Rules:
 
     def at(self, offset: int) -> tuple[Tensor, Tensor]:
         """int32 input rows and output rows of one kernel offset, ascending."""
-        low, high = int(self.bounds[offset]), int(self.bounds[offset + 1])
-        return self.inputs[low:high], self.outputs[low:high]
+        inputs, outputs, bounds = self._lists()
+        low, high = int(bounds[offset]), int(bounds[offset + 1])
+        return inputs[low:high], outputs[low:high]
+
+    def table(self) -> Tensor:
+        """int32 (K, n_out): the input row that each output meets at each offset, or -1.
+
+        On the device of the pairs; nothing is read back from there.
+        """
+        if self._table is None:
+            inputs, outputs, bounds = self._lists()
+            self._table = inputs.new_full((self.volume, self.n_out), -1)
+            tap = torch.arange(self.volume).repeat_interleave(bounds.diff()).to(inputs.device)
+            self._table[tap, outputs.long()] = inputs
+        return self._table
 
     def transposed(self) -> Rules:
-        """The same pairs with the two sides exchanged; no copy, since both columns ascend."""
-        turned: Rules = self.derived(
-            "transposed",
-            lambda: Rules(self.outputs, self.inputs, self.bounds, n_in=self.n_out, n_out=self.n_in),
-        )
+        """The same pairs with the two sides exchanged; lists are not copied: both ascend."""
+        turned: Rules = self.derived("transposed", self._transposed)
         return turned
 
     def fan_in(self) -> Tensor:
@@ -66,7 +99,28 @@ class Rules:
         return torch.bincount(self.inputs, minlength=self.n_in)
 
     def derived(self, name: str, build: Any) -> Any:
-        """What a backend worked out from the lists once, such as its tiles."""
+        """What a backend worked out from the pairs once, such as its tiles."""
         if name not in self._derived:
             self._derived[name] = build()
         return self._derived[name]
+
+    def _lists(self) -> tuple[Tensor, Tensor, Tensor]:
+        if self._pairs is None:
+            table = self.table()
+            tap, outputs = (table >= 0).nonzero(as_tuple=True)
+            counts = torch.bincount(tap, minlength=self.volume).cumsum(0).cpu()
+            bounds = torch.cat([counts.new_zeros(1), counts])
+            self._pairs = table[tap, outputs], outputs.int(), bounds
+        return self._pairs
+
+    def _transposed(self) -> Rules:
+        if self._pairs is not None:
+            inputs, outputs, bounds = self._pairs
+            return Rules(outputs, inputs, bounds, n_in=self.n_out, n_out=self.n_in)
+        table = self.table()
+        # A column beside the last takes what has no neighbour, so that nothing need be counted.
+        turned = table.new_full((self.volume, self.n_in + 1), -1)
+        rows = torch.arange(self.n_out, device=table.device, dtype=table.dtype)
+        target = torch.where(table < 0, self.n_in, table).long()
+        turned.scatter_(1, target, rows.expand_as(table))
+        return Rules.from_table(turned[:, :-1].contiguous(), n_in=self.n_out)

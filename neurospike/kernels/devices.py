@@ -1,0 +1,22 @@
+"""What tensors Triton's kernels can take. Nothing here imports Triton."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+
+from torch import Tensor
+
+
+def interpreted() -> bool:
+    """Whether Triton interprets its kernels, on tensors of the CPU: TRITON_INTERPRET=1."""
+    return os.environ.get("TRITON_INTERPRET") == "1"
+
+
+def triton_obstacle(tensor: Tensor) -> str | None:
+    """What keeps Triton's kernels from a tensor, as "'triton' needs ..." goes on, or None."""
+    if tensor.device.type != "cuda" and not (tensor.device.type == "cpu" and interpreted()):
+        return f"CUDA tensors; got device {tensor.device}"
+    if find_spec("triton") is None:
+        return "the package triton, which is not installed; pip install 'neurospike[gpu]'"
+    return None
