@@ -19,7 +19,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from neurospike import baselines
+from neurospike import baselines, models
+from neurospike.baselines.scaling import fitted
+from neurospike.errors import ArgumentError
 from neurospike.files import write_atomically
 from neurospike.hw.prices import HOROWITZ45
 from neurospike.train import fit, load_recipe
@@ -33,9 +35,12 @@ from neurospike.train.recipe import Recipe
 from neurospike.train.sweeping.workers import Failure, run_on_cores
 
 RESULT = "result.json"
+BEST_WEIGHTS = "best.safetensors"
 SPIKING = "spiking"
 OF_SOUND = ("ast",)
 SEEDS = (0, 1, 2)
+SIDES = (64, 32)
+"""Images that a baseline may see at the spiking network's energy: smaller where it must."""
 BEST = 5
 TASKS = ("solids", "chairs-monitors", "fsdd")
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "baselines.md"
@@ -51,10 +56,11 @@ class Job:
     seed: int
     parameters: int | None = None
     macs: int | None = None
+    side: int | None = None
 
     def recipe(self, epochs: int | None) -> Recipe:
         own = load_recipe(self.task)
-        sized = {"parameters": self.parameters, "macs": self.macs}
+        sized = {"parameters": self.parameters, "macs": self.macs, "image_size": self.side}
         recipe = own if self.model == SPIKING else with_baseline(own, self.model, **sized)
         if epochs is None:
             return recipe
@@ -141,10 +147,25 @@ def third_round(plan: Plan, second: dict[Job, dict[str, Any]]) -> list[Job]:
         (one,) = read_contestants([spiking.folder(plan.runs)])
         energy = work_of(open_contestant(one, root=plan.roots[task]))["exact"].energy_pj
         parameters = second[spiking]["parameters"]
+        macs = round(energy / HOROWITZ45.mac_pj)
+        side = _side(plan, Job(task, best, SEEDS[0]), macs)
         for seed in SEEDS:
             jobs.append(Job(task, best, seed, parameters=parameters))
-            jobs.append(Job(task, best, seed, macs=round(energy / HOROWITZ45.mac_pj)))
+            jobs.append(Job(task, best, seed, macs=macs, side=side))
     return jobs
+
+
+def _side(plan: Plan, job: Job, macs: int) -> int:
+    """The largest images on which a trained baseline, made narrower, does with so few MACs."""
+    known = models.read_info(job.folder(plan.runs) / BEST_WEIGHTS).arguments
+    shape = {name: known[name] for name in ("in_channels", "num_classes")}
+    for side in SIDES:
+        try:
+            fitted(job.model, **shape, image_size=side, macs=macs)
+        except ArgumentError:
+            continue
+        return side
+    return SIDES[-1]  # whose run says what is in the way
 
 
 def write_tables(plan: Plan, first: list[Job], rest: list[Job], page: Path) -> None:
