@@ -1,7 +1,8 @@
-"""Choose a backend for a multi-step neuron: "auto", "numba" or "reference".
+"""Choose a backend for a multi-step neuron: "auto", "numba", "triton" or "reference".
 
 "auto" takes the fused kernels where they apply (CPU, float32 or float64, a built-in surrogate)
-and the reference elsewhere. A named backend never falls back.
+and the reference elsewhere. "triton" has LIF and ILIF, on CUDA tensors; "auto" does not take it
+before it has been measured on a GPU. A named backend never falls back.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from neurospike.functional.adaptive import AdaptiveRule
 from neurospike.functional.cuba import CubaRule
 from neurospike.functional.neurons import LIFRule
 from neurospike.functional.surrogate import Surrogate
+from neurospike.kernels.devices import triton_obstacle
 from neurospike.kernels.neurons import adaptive_reference, cuba_reference, reference
 
 Backend = Literal["auto", "numba", "reference", "triton"]
 
 _DTYPES = (torch.float32, torch.float64)
+_GPU_DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
 
 def lif(
@@ -35,6 +38,11 @@ def lif(
 
     ``rate`` is 1 / tau as a tensor of one element, where it is learnt.
     """
+    if _on_gpu(backend, x, rule.surrogate):
+        from neurospike.kernels.neurons import gpu_autograd
+
+        fired: tuple[Tensor, Tensor | None] = gpu_autograd.LIF.apply(x, v, rate, rule)  # type: ignore[no-untyped-call]
+        return fired
     if _fused(backend, _obstacle(x, rule.surrogate)):
         from neurospike.kernels.neurons import autograd
 
@@ -51,6 +59,11 @@ def ilif(
 
     The spikes lie in memory as x does.
     """
+    if _on_gpu(backend, x):
+        from neurospike.kernels.neurons import gpu_autograd
+
+        fired: tuple[Tensor, Tensor | None] = gpu_autograd.ILIF.apply(x, v, max_spikes, beta)  # type: ignore[no-untyped-call]
+        return fired
     if _fused(backend, _obstacle(x)):
         order = memory_order(x) if v is None else None
         if order is not None:
@@ -164,6 +177,22 @@ def _obstacle(x: Tensor, surrogate: Surrogate | None = None) -> str | None:
     return None
 
 
+def _on_gpu(backend: Backend, x: Tensor, surrogate: Surrogate | None = None) -> bool:
+    """Whether Triton's kernels were asked for by name, and can run on x."""
+    if backend != "triton":
+        return False
+    obstacle = triton_obstacle(x)
+    if obstacle is None and x.dtype not in _GPU_DTYPES:
+        obstacle = f"float32, bfloat16 or float16; got {x.dtype}"
+    if obstacle is None and surrogate is not None and surrogate.code is None:
+        obstacle = f"a built-in surrogate; got {surrogate}"
+    if obstacle is not None:
+        raise BackendUnavailableError(
+            f"neurons.backend: 'triton' needs {obstacle}. Use 'auto' or 'numba'."
+        )
+    return True
+
+
 def _fused(backend: Backend, obstacle: str | None) -> bool:
     if backend == "auto":
         return obstacle is None
@@ -177,7 +206,7 @@ def _fused(backend: Backend, obstacle: str | None) -> bool:
         return True
     if backend == "triton":
         raise BackendUnavailableError(
-            "neurons.backend: 'triton' has no kernels for neurons yet. Use 'auto' or 'numba'."
+            "neurons.backend: 'triton' has kernels for LIF and ILIF alone. Use 'auto' or 'numba'."
         )
     raise ArgumentError(
         f"neurons.backend: must be one of {', '.join(get_args(Backend))}; got {backend!r}."

@@ -273,7 +273,7 @@ def test_half_precision_runs_on_the_reference() -> None:
         select.lif(x, None, LIFRule(2.0), backend="numba")
 
 
-def test_named_backends_never_fall_back() -> None:
+def test_named_backends_never_fall_back(monkeypatch: pytest.MonkeyPatch) -> None:
     class Own(Surrogate):
         def derivative(self, x: Tensor) -> Tensor:
             return torch.ones_like(x)
@@ -284,7 +284,12 @@ def test_named_backends_never_fall_back() -> None:
     assert x.grad is not None
     with pytest.raises(BackendUnavailableError, match="'numba' needs a built-in surrogate"):
         select.lif(x, None, rule, backend="numba")
-    with pytest.raises(BackendUnavailableError, match="'triton' has no kernels for neurons"):
+    with pytest.raises(BackendUnavailableError, match="'triton' has kernels for LIF and ILIF"):
+        select.readout(x, None, tau=2.0, decay_input=False, backend="triton")
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    with pytest.raises(
+        BackendUnavailableError, match="'triton' needs CUDA tensors; got device cpu"
+    ):
         select.ilif(x, None, max_spikes=4, beta=0.25, backend="triton")
     with pytest.raises(ArgumentError, match="must be one of auto, numba, reference, triton"):
         select.ilif(x, None, max_spikes=4, beta=0.25, backend="cuda")
