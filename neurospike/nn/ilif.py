@@ -27,7 +27,7 @@ class ILIF(Neuron):
     beta
         Share of the membrane kept from step to step, 0 to 1; 0 forgets everything.
     backend
-        "auto", "numba" or "reference"; a named backend never falls back.
+        "auto", "numba", "triton" or "reference"; a named backend never falls back.
 
     Attributes
     ----------

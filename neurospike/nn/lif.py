@@ -43,7 +43,7 @@ class LIF(Neuron):
         Learn one tau for the layer: 1 / tau = sigmoid(``rate_logit``), which keeps tau above 1,
         and ``tau`` is where it starts.
     backend
-        "auto", "numba" or "reference"; a named backend never falls back.
+        "auto", "numba", "triton" or "reference"; a named backend never falls back.
 
     Shape
     -----
