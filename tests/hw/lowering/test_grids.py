@@ -110,6 +110,7 @@ CONVOLUTIONS = {
 def test_convolutions(name: str, norm: bool) -> None:
     torch.manual_seed(1)
     conv, shape = CONVOLUTIONS[name]
+    conv.reset_parameters()  # it was made at import, with whatever seed there was
     if name == "2d-same":  # torch warns of a copy that an uneven border costs, once
         warnings.filterwarnings("ignore", "Using padding='same'")
     axes = len(shape) - 1
