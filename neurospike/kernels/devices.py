@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from importlib.util import find_spec
 
+import torch
 from torch import Tensor
 
 
@@ -20,3 +21,10 @@ def triton_obstacle(tensor: Tensor) -> str | None:
     if find_spec("triton") is None:
         return "the package triton, which is not installed; pip install 'neurospike[gpu]'"
     return None
+
+
+def multiprocessors(device: torch.device) -> int:
+    """Processors of a GPU; 1 of a CPU, where programs are interpreted one after the other."""
+    if device.type != "cuda":
+        return 1
+    return torch.cuda.get_device_properties(device).multi_processor_count

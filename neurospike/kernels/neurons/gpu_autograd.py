@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from neurospike.functional.neurons import LIFRule
+from neurospike.kernels.devices import multiprocessors
 from neurospike.kernels.neurons import triton as kernels
 from neurospike.kernels.neurons.autograd import _leak
 
@@ -110,7 +111,7 @@ def _launch(kernel: Any, x: Tensor, scratch_bytes: int, *args: Any, **constants:
     T, N, blocks = _sizes(x)
     if N == 0:
         return
-    programs = min(blocks, WAVES * _multiprocessors(x.device))
+    programs = min(blocks, WAVES * multiprocessors(x.device))
     if scratch_bytes:
         programs = max(1, min(programs, SCRATCH_BYTES // (scratch_bytes * max(T, 1) * BLOCK)))
         rows = x.new_empty((programs, T, BLOCK), dtype=_SCRATCH_DTYPES[scratch_bytes])
@@ -123,12 +124,6 @@ def _sizes(x: Tensor) -> tuple[int, int, int]:
     """Steps, neurons, and blocks of them."""
     N = math.prod(x.shape[1:])
     return x.shape[0], N, -(-N // BLOCK)
-
-
-def _multiprocessors(device: torch.device) -> int:
-    if device.type != "cuda":
-        return 1
-    return torch.cuda.get_device_properties(device).multi_processor_count
 
 
 def _whole(values: Tensor | None) -> Tensor | None:
