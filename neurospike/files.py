@@ -16,7 +16,13 @@ from typing import Any
 
 from neurospike.errors import ArgumentError, DataError
 
-__all__ = ["Shipped", "check_writable", "check_writable_folder", "write_atomically"]
+__all__ = [
+    "Shipped",
+    "check_writable",
+    "check_writable_folder",
+    "user_cache_folder",
+    "write_atomically",
+]
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,20 @@ class Shipped:
             return tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise DataError(f"{name}: not valid TOML: {error}.") from error
+
+
+def user_cache_folder() -> Path:
+    """``NEUROSPIKE_CACHE``, or neurospike in the folder that the system names for caches.
+
+    Raises
+    ------
+    RuntimeError
+        Neither is named, and the user has no home.
+    """
+    named = os.environ.get("NEUROSPIKE_CACHE")
+    if named:
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "neurospike"
 
 
 def write_atomically(path: str | Path, content: bytes | str) -> None:

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import io
-import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurospike.errors import DataError
-from neurospike.files import write_atomically
-
-
-def folder() -> Path:
-    """``NEUROSPIKE_CACHE``, or neurospike in the folder that the system names for caches."""
-    named = os.environ.get("NEUROSPIKE_CACHE")
-    if named:
-        return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "neurospike"
+from neurospike.files import user_cache_folder, write_atomically
 
 
 def load(name: str, dtype: type[np.generic]) -> NDArray[Any] | None:
     """A kept array, or None where there is none that can be read."""
     try:
-        kept = np.load(folder() / f"{name}.npy", allow_pickle=False)
+        kept = np.load(user_cache_folder() / f"{name}.npy", allow_pickle=False)
     except (OSError, ValueError, EOFError, RuntimeError):
         return None
     return kept if isinstance(kept, np.ndarray) and kept.dtype == dtype else None
@@ -36,6 +26,6 @@ def keep(name: str, array: NDArray[Any]) -> None:
     content = io.BytesIO()
     np.save(content, array, allow_pickle=False)
     try:
-        write_atomically(folder() / f"{name}.npy", content.getvalue())
+        write_atomically(user_cache_folder() / f"{name}.npy", content.getvalue())
     except (DataError, RuntimeError):
         return

@@ -17,6 +17,7 @@ from neurospike.encoders import Cochlea, _cache
 from neurospike.encoders._filter_bank import _CUTOFF, FilterBank, Grid, _low_pass
 from neurospike.encoders.cochlea import _window
 from neurospike.errors import ArgumentError, StateError
+from neurospike.files import user_cache_folder
 from neurospike.kernels.audio import model, reference
 
 CHANNELS = 20
@@ -303,8 +304,8 @@ class TestCache:
 
     @pytest.mark.parametrize("content", [b"", b"junk", b"\x93NUMPY\x01\x00"])
     def test_damage_is_no_table(self, content: bytes) -> None:
-        _cache.folder().mkdir(parents=True)
-        (_cache.folder() / "a.npy").write_bytes(content)
+        user_cache_folder().mkdir(parents=True)
+        (user_cache_folder() / "a.npy").write_bytes(content)
         assert _cache.load("a", np.float32) is None
 
     def test_a_folder_that_cannot_be_written_is_no_error(
@@ -318,6 +319,6 @@ class TestCache:
     def test_it_lies_where_the_system_says(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("NEUROSPIKE_CACHE")
         monkeypatch.setenv("XDG_CACHE_HOME", os.sep + "caches")
-        assert _cache.folder() == Path(os.sep, "caches", "neurospike")
+        assert user_cache_folder() == Path(os.sep, "caches", "neurospike")
         monkeypatch.delenv("XDG_CACHE_HOME")
-        assert _cache.folder() == Path.home() / ".cache" / "neurospike"
+        assert user_cache_folder() == Path.home() / ".cache" / "neurospike"

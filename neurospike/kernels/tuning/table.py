@@ -1,0 +1,253 @@
+"""The table: read once a process, asked in about a microsecond, written whole or not at all.
+
+A process that records reads the file again, adds everything that it measured itself and puts the
+new file in the old one's place. So a file is always whole. Two that record at the very same moment
+may lose the other's last row, which costs a measurement and never a wrong one.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from neurospike.errors import ArgumentError, DataError
+from neurospike.files import write_atomically
+from neurospike.kernels.tuning import identity as identities
+from neurospike.kernels.tuning.identity import Identity
+
+_log = logging.getLogger(__name__)
+
+Key = tuple[int | str, ...]
+
+NEAR = 4
+"""A measured size answers for sizes up to so many times larger or smaller."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A measured choice.
+
+    Attributes
+    ----------
+    op, key
+        What was measured: ``("neurons.lif", (4, 65536, "float32"))``.
+    choice
+        What ``lookup`` answers.
+    seconds
+        Median of each candidate that ran.
+    """
+
+    op: str
+    key: Key
+    choice: dict[str, Any]
+    seconds: dict[str, float]
+
+
+class _Table:
+    """Rows in force for a device, and the answers given so far."""
+
+    def __init__(self, rows: list[Row]) -> None:
+        self.rows = rows
+        self.answers: dict[tuple[str, Key], dict[str, Any] | None] = {
+            (row.op, row.key): row.choice for row in rows
+        }
+
+    def find(self, op: str, key: Key) -> dict[str, Any] | None:
+        """The choice of the nearest row, remembered."""
+        near = [(d, row) for row in self.rows if (d := _distance(op, key, row)) is not None]
+        found = min(near, key=lambda pair: pair[0])[1].choice if near else None
+        self.answers[op, key] = found
+        return found
+
+
+_lock = threading.RLock()
+_tables: dict[torch.device, _Table] = {}
+_own: dict[Identity, dict[tuple[str, Key], Row]] = {}
+_told: set[str] = set()
+
+
+def lookup(op: str, device: torch.device, key: Key) -> dict[str, Any] | None:
+    """The choice measured on this card for a key, or the nearest; None where nothing was.
+
+    The dictionary is the table's own: read it, do not write it.
+
+    Cost
+    ----
+    About a microsecond; the first call for a device reads a file, if there is one.
+
+    Examples
+    --------
+    >>> lookup("neurons.no_such_kernel", torch.device("cpu"), (1024, "float32")) is None
+    True
+    """
+    table = _tables.get(device)
+    if table is None:
+        table = _open(device)
+    if not table.rows:
+        return None
+    try:
+        return table.answers[op, key]
+    except KeyError:
+        return table.find(op, key)
+
+
+def record(
+    op: str,
+    device: torch.device,
+    key: Key,
+    choice: Mapping[str, Any],
+    *,
+    seconds: Mapping[str, float] | None = None,
+) -> Path | None:
+    """Keep a choice, on disk too; the table's path, or None where it could not be written.
+
+    Raises
+    ------
+    ArgumentError
+        A device that is not there, or what JSON cannot hold.
+    """
+    found = identities.identity(device)
+    if found is None:
+        raise ArgumentError(
+            f"tuning.record.device: must be a CUDA device or a CPU that is there; got {device}."
+        )
+    row = Row(op, tuple(key), dict(choice), dict(seconds or {}))
+    _check(row)
+    with _lock:
+        own = _own.setdefault(found, {})
+        own[op, row.key] = row
+        _tables.clear()
+        try:
+            path = found.path
+            merged = {(old.op, old.key): old for old in _read(path, found)} | own
+            write_atomically(path, _text(found, list(merged.values())))
+        except (DataError, RuntimeError) as error:
+            reason = getattr(error.__cause__, "strerror", None) or error
+            _tell(
+                f"tuning: the table of {found.device} cannot be written ({reason}); its choices "
+                "hold for this process alone. Name a folder in NEUROSPIKE_CACHE."
+            )
+            return None
+    return path
+
+
+def rows(device: torch.device) -> list[Row]:
+    """The rows in force on a device."""
+    table = _tables.get(device)
+    return list((_open(device) if table is None else table).rows)
+
+
+def forget() -> None:
+    """Forget what was read and recorded in this process; files stay."""
+    with _lock:
+        _tables.clear()
+        _own.clear()
+        _told.clear()
+
+
+def _open(device: torch.device) -> _Table:
+    with _lock:
+        if device not in _tables:
+            _tables[device] = _Table(_in_force(device))
+        return _tables[device]
+
+
+def _in_force(device: torch.device) -> list[Row]:
+    name = identities.device_name(device)
+    if name is None:
+        return []
+    if not _own and not files_of(name):
+        return []  # nothing was measured here: the sources need not be read
+    found = identities.identity(device)
+    if found is None:
+        return []
+    read: dict[tuple[str, Key], Row] = {}
+    with suppress(RuntimeError):  # no home
+        read = {(row.op, row.key): row for row in _read(found.path, found)}
+    return list((read | _own.get(found, {})).values())
+
+
+def files_of(name: str) -> list[Path]:
+    """Tables of a device by its name, stale ones included."""
+    try:
+        return sorted(identities.folder().glob(f"{identities.slug(name)}-*.json"))
+    except (OSError, RuntimeError):
+        return []
+
+
+def _distance(op: str, key: Key, row: Row) -> float | None:
+    """Octaves between the sizes of two keys; None where a size or a word is too far off."""
+    if row.op != op or len(row.key) != len(key):
+        return None
+    total = 0.0
+    for one, other in zip(key, row.key, strict=True):
+        if isinstance(one, str) or isinstance(other, str):
+            if one != other:
+                return None
+            continue
+        octaves = abs(math.log2((one + 1) / (other + 1)))
+        if octaves > math.log2(NEAR):
+            return None
+        total += octaves
+    return total
+
+
+def _check(row: Row) -> None:
+    if not all(isinstance(part, str) or _is_size(part) for part in row.key):
+        raise ArgumentError(
+            f"tuning.record.key: must hold whole numbers from 0 and strings; got {row.key!r}."
+        )
+    try:
+        json.dumps(row.choice, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(
+            f"tuning.record.choice: must be what JSON can hold; got {row.choice!r}."
+        ) from error
+
+
+def _is_size(part: Any) -> bool:
+    return isinstance(part, int) and not isinstance(part, bool) and part >= 0
+
+
+def _text(found: Identity, rows: list[Row]) -> str:
+    """JSON with a row a line."""
+    lines = ",\n".join(
+        f"  {json.dumps(asdict(row))}" for row in sorted(rows, key=lambda row: (row.op, str(row)))
+    )
+    return f'{{"measured_on": {json.dumps(asdict(found), indent=1)},\n"rows": [\n{lines}\n]}}\n'
+
+
+def _read(path: Path, found: Identity) -> list[Row]:
+    """The rows of a file; none where it is missing, damaged or of something else."""
+    try:
+        document = json.loads(path.read_text("utf-8"))
+        if document["measured_on"] != asdict(found):
+            raise ValueError("it was measured on something else")
+        return [_row(**entry) for entry in document["rows"]]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        _tell(f"{path}: damaged and ignored ({error}); neurospike tune measures again.")
+        return []
+
+
+def _row(op: str, key: list[Any], choice: dict[str, Any], seconds: dict[str, float]) -> Row:
+    row = Row(str(op), tuple(key), dict(choice), {k: float(v) for k, v in seconds.items()})
+    _check(row)
+    return row
+
+
+def _tell(line: str) -> None:
+    """Say it once a process."""
+    if line not in _told:
+        _told.add(line)
+        _log.warning("%s", line)
