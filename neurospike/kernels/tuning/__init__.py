@@ -10,10 +10,15 @@ or a number of channels that a tile is made for, goes into the key as a string::
     found = lookup("sparse.convolve", features.device, key)
     config = CONFIGS[0 if found is None else found["config"]]
 
+A kernel that asks so can be searched without another hook: inside ``forced(op, choice)`` every
+lookup of that operation answers ``choice``, backward passes included. The search tries
+``{"config": i}`` for each of the module's ``CONFIGS``, of which the first is the default, and
+``{"backend": name}`` where whole paths compete. ``cases.py`` lists what is searched.
+
 Nothing here imports Triton.
 """
 
 from neurospike.kernels.tuning.classes import density_class, shape_class
-from neurospike.kernels.tuning.table import Key, lookup, record
+from neurospike.kernels.tuning.table import Key, forced, lookup, record
 
-__all__ = ["Key", "density_class", "lookup", "record", "shape_class"]
+__all__ = ["Key", "density_class", "forced", "lookup", "record", "shape_class"]

@@ -86,7 +86,7 @@ def sources() -> str:
 def _capability(device: torch.device) -> str:
     if device.type == "cuda":
         return "{}.{}".format(*torch.cuda.get_device_capability(device))
-    return str(torch.backends.cpu.get_cpu_capability())  # type: ignore[no-untyped-call]
+    return str(torch.backends.cpu.get_cpu_capability())
 
 
 def _triton() -> str:

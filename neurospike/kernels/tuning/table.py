@@ -11,8 +11,8 @@ import json
 import logging
 import math
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,7 @@ _lock = threading.RLock()
 _tables: dict[torch.device, _Table] = {}
 _own: dict[Identity, dict[tuple[str, Key], Row]] = {}
 _told: set[str] = set()
+_forced: dict[str, dict[str, Any]] = {}
 
 
 def lookup(op: str, device: torch.device, key: Key) -> dict[str, Any] | None:
@@ -89,6 +90,8 @@ def lookup(op: str, device: torch.device, key: Key) -> dict[str, Any] | None:
     >>> lookup("neurons.no_such_kernel", torch.device("cpu"), (1024, "float32")) is None
     True
     """
+    if op in _forced:
+        return _forced[op]
     table = _tables.get(device)
     if table is None:
         table = _open(device)
@@ -98,6 +101,23 @@ def lookup(op: str, device: torch.device, key: Key) -> dict[str, Any] | None:
         return table.answers[op, key]
     except KeyError:
         return table.find(op, key)
+
+
+@contextmanager
+def forced(op: str, choice: Mapping[str, Any]) -> Iterator[None]:
+    """Answer every lookup of an operation with one choice; of the whole process, for searches.
+
+    Backward passes run on threads of their own, so no variable of a context would reach them.
+    """
+    before = _forced.get(op)
+    _forced[op] = dict(choice)
+    try:
+        yield
+    finally:
+        if before is None:
+            del _forced[op]
+        else:
+            _forced[op] = before
 
 
 def record(
