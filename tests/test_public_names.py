@@ -144,7 +144,7 @@ NAMES = {
         "load_recipe",
         "parse_recipe",
     ],
-    "neurospike.runtime": ["ScanSession", "read_boxes", "write_boxes"],
+    "neurospike.runtime": ["GraphedStream", "ScanSession", "read_boxes", "write_boxes"],
     "neurospike.functional.surrogate": [
         "ATan",
         "FastSigmoid",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from neurospike.encoders import Voxelizer
 from neurospike.errors import ArgumentError
 from neurospike.nn.stateful import State
 from neurospike.runtime.carry import Places, carry_by_voxel
+from neurospike.runtime.devices import device_of, now
 from neurospike.runtime.latency import Latency, LatencyRecord, LatencySummary
 
 Points = NDArray[Any] | Tensor
@@ -98,7 +98,7 @@ class ScanSession:
     ----
     Memory of one scan, of one state a sensor, and of ``remember`` latencies: constant over any
     number of scans. The first scan compiles the kernels it meets, unless ``neurospike warmup``
-    has.
+    has. Clocks are read once the network's device has finished: on CUDA four waits a scan.
 
     Examples
     --------
@@ -160,15 +160,16 @@ class ScanSession:
         if time_s is not None and not math.isfinite(time_s):
             raise ArgumentError(f"ScanSession.time_s: must be a finite time; got {time_s}.")
         stream, restarted = self._stream(sensor, time_s)
-        began = time.perf_counter()
+        device = device_of(self.model)
+        began = now(device)
         made = self._voxelize(points)
         voxels, point_to_voxel = made if isinstance(made, tuple) else (made, None)
-        voxelised = time.perf_counter()
+        voxelised = now(device)
         with torch.no_grad():
             outputs = self._step(voxels, stream) if self.stateful else self.model(voxels)
-            ran = time.perf_counter()
+            ran = now(device)
             result = self._decode(outputs)
-        ended = time.perf_counter()
+        ended = now(device)
         latency = Latency(1e3 * (voxelised - began), 1e3 * (ran - voxelised), 1e3 * (ended - ran))
         self._record.add(latency)
         stream.time_s = time_s if time_s is not None else stream.time_s
