@@ -29,6 +29,7 @@ NAMES = {
         "ToBEV",
         "ToDense",
         "UnarySpikes",
+        "share_norms",
         "spike_mode",
     ],
     "neurospike.sparse": ["VoxelTensor", "cat"],

@@ -13,6 +13,7 @@ from neurospike.nn.readout import LeakyReadout
 from neurospike.nn.recurrent_delay import RecurrentDelay
 from neurospike.nn.relu import ReLU
 from neurospike.nn.sequence_dropout import SequenceDropout
+from neurospike.nn.shared_norm import share_norms
 from neurospike.nn.sparse_conv import SparseConv3d, SparseInverseConv3d, SubmanifoldConv3d
 from neurospike.nn.sparse_norm import SparseBatchNorm
 from neurospike.nn.sparse_pool import SparseGlobalPool, ToDense
@@ -45,6 +46,7 @@ __all__ = [
     "ToBEV",
     "ToDense",
     "UnarySpikes",
+    "share_norms",
     "spike_mode",
     "surrogate",
 ]

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from neurospike.errors import ArgumentError
+from neurospike.nn.shared_norm import normalised_together, remember
+from neurospike.nn.together import processes
 from neurospike.sparse.voxel_tensor import VoxelTensor
 
 
@@ -21,6 +23,13 @@ class SparseBatchNorm(nn.BatchNorm1d):
     momentum
         Share of the new batch in the running statistics; None averages over all batches.
 
+    Attributes
+    ----------
+    sync
+        Whether training on several processes takes the statistics of all their voxels together,
+        however many each of them has. ``share_norms`` sets it, as ``neurospike train`` does; each
+        process must then run the layer equally often.
+
     Shape
     -----
     in, out: features (N, C) or (T, N, C)
@@ -34,11 +43,13 @@ class SparseBatchNorm(nn.BatchNorm1d):
     Notes
     -----
     Empty batches pass through. A single row has no variance: in training it is normalised by the
-    running statistics, which it leaves as they are.
+    running statistics, which it leaves as they are. ``torch.nn.SyncBatchNorm`` knows no voxels:
+    its ``convert_sync_batchnorm`` is for networks without this layer, ``share_norms`` for all.
 
     Cost
     ----
-    Two passes over the features in training, one in evaluation.
+    Two passes over the features in training, one in evaluation; with ``sync`` a sum of 2 C + 1
+    numbers over processes, and one of 2 C in the backward pass.
 
     Source
     ------
@@ -51,6 +62,7 @@ class SparseBatchNorm(nn.BatchNorm1d):
 
     def __init__(self, channels: int, eps: float = 1e-5, momentum: float | None = 0.1) -> None:
         super().__init__(channels, eps=eps, momentum=momentum)
+        self.sync = False
 
     def forward(self, x: VoxelTensor) -> VoxelTensor:  # type: ignore[override]
         """Normalise the features; the active set is unchanged."""
@@ -70,12 +82,14 @@ class SparseBatchNorm(nn.BatchNorm1d):
     def _normalise(self, rows: Tensor) -> Tensor:
         from neurospike.kernels.sparse import norm
 
+        if self.training and self.sync and processes() > 1:
+            return normalised_together(self, rows)
         measure = self.training and rows.shape[0] > 1
         if not norm.takes(rows):
             return self._in_torch(rows, measure)
         if measure:
             mean, var = norm.statistics(rows)
-            self._remember(mean, var * (rows.shape[0] / (rows.shape[0] - 1)))
+            remember(self, mean, var * (rows.shape[0] / (rows.shape[0] - 1)))
         else:
             mean, var = self.running_mean.clone(), self.running_var.clone()
         return norm.normalise(
@@ -89,12 +103,3 @@ class SparseBatchNorm(nn.BatchNorm1d):
         return torch.nn.functional.batch_norm(
             rows, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
         )
-
-    @torch.no_grad()
-    def _remember(self, mean: Tensor, var: Tensor) -> None:
-        self.num_batches_tracked += 1
-        share = self.momentum
-        if share is None:
-            share = 1.0 / float(self.num_batches_tracked)
-        self.running_mean += share * (mean.to(self.running_mean) - self.running_mean)
-        self.running_var += share * (var.to(self.running_var) - self.running_var)

@@ -1,10 +1,13 @@
 """Batch normalisation of rows (N, C): sums in float64, in chunks of rows fixed by N.
 
-Torch's own sums depend on the number of threads; these do not.
+Torch's own sums depend on the number of threads; these do not. Rows that the kernels do not take,
+such as those on a GPU, go through torch where several processes share their statistics.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from neurospike.kernels.buffers import empty
+from neurospike.kernels.sparse import norm_in_torch as in_torch
 from neurospike.kernels.sparse.tiles import JIT
 from neurospike.kernels.threads import one_at_a_time
 
@@ -25,13 +29,39 @@ def takes(rows: Tensor) -> bool:
     return rows.device.type == "cpu" and rows.dtype in (torch.float32, torch.float64)
 
 
+@dataclass(frozen=True)
+class Shared:
+    """Rows that are only this process's of a larger batch.
+
+    Attributes
+    ----------
+    count
+        Rows on all processes.
+    summed
+        float64 tensor to the sum of all processes' such tensors; every process calls it.
+    """
+
+    count: int
+    summed: Callable[[Tensor], Tensor]
+
+
+def sums(rows: Tensor) -> Tensor:
+    """float64 (2, C): sums of each column and of its squares."""
+    if takes(rows):
+        return torch.from_numpy(_sums(rows.detach().contiguous().numpy()))
+    return in_torch.sums(rows.detach())
+
+
+def moments(sums: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Mean and biased variance (C,) in float64, of sums (2, C) over so many rows."""
+    mean = sums[0] / count
+    # In float64 the subtraction is harmless: float32 rows leave 29 bits to cancel.
+    return mean, (sums[1] / count - mean * mean).clamp_(min=0.0)
+
+
 def statistics(rows: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and biased variance (C,) of each column, in float64."""
-    sums = _sums(rows.detach().contiguous().numpy())
-    mean = sums[0] / rows.shape[0]
-    # In float64 the subtraction is harmless: float32 rows leave 29 bits to cancel.
-    var = np.maximum(sums[1] / rows.shape[0] - mean * mean, 0.0)
-    return torch.from_numpy(mean), torch.from_numpy(var)
+    return moments(sums(rows), rows.shape[0])
 
 
 def normalise(
@@ -43,10 +73,14 @@ def normalise(
     *,
     eps: float,
     fixed: bool,
+    shared: Shared | None = None,
 ) -> Tensor:
-    """(rows - mean) / sqrt(var + eps) * weight + bias; ``fixed`` statistics take no gradient."""
+    """(rows - mean) / sqrt(var + eps) * weight + bias; ``fixed`` statistics take no gradient.
+
+    With ``shared`` the statistics are of all processes' rows, and so is their gradient.
+    """
     apply: Any = _Normalise.apply
-    out: Tensor = apply(rows, weight, bias, mean, var, eps, fixed)
+    out: Tensor = apply(rows, weight, bias, mean, var, eps, fixed, shared)
     return out
 
 
@@ -61,14 +95,17 @@ class _Normalise(torch.autograd.Function):
         var: Tensor,
         eps: float,
         fixed: bool,
+        shared: Shared | None,
     ) -> Tensor:
         rows = rows.contiguous()
         inverse = (var.double() + eps).rsqrt()
-        out = empty(rows.shape, rows)
         scale = inverse * weight.detach().double()
-        _affine(rows.numpy(), *_as(rows, mean, scale, bias.detach()), out.numpy())
         ctx.save_for_backward(rows, mean, inverse, scale)
-        ctx.fixed = fixed
+        ctx.fixed, ctx.shared, ctx.kind = fixed, shared, weight.dtype
+        if not takes(rows):
+            return in_torch.affine(rows, mean, scale, bias.detach())
+        out = empty(rows.shape, rows)
+        _affine(rows.numpy(), *_as(rows, mean, scale, bias.detach()), out.numpy())
         return out
 
     @staticmethod
@@ -76,20 +113,35 @@ class _Normalise(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         rows, mean, inverse, scale = ctx.saved_tensors
         grad = grads[0].contiguous()
-        centre = _as(rows, mean)[0]
-        plain, crossed = _grad_sums(rows.numpy(), grad.numpy(), centre)
-        along = torch.from_numpy(crossed) * inverse
+        plain, crossed = _sums_of_gradient(rows, grad, mean)
+        along = crossed * inverse
+        d_weight, d_bias = along.to(ctx.kind), plain.to(ctx.kind)
+        n = max(rows.shape[0], 1)
+        if ctx.shared is not None and not ctx.fixed:
+            # Whoever waits for this process's sums needs no gradient of it to be wanted.
+            plain, along = ctx.shared.summed(torch.stack([plain, along]))
+            n = ctx.shared.count
         d_rows = None
         if ctx.needs_input_grad[0]:
-            d_rows = empty(rows.shape, rows)
-            n = max(rows.shape[0], 1)
-            level = torch.zeros_like(scale) if ctx.fixed else torch.from_numpy(plain) * scale / n
+            level = torch.zeros_like(scale) if ctx.fixed else plain * scale / n
             slope = torch.zeros_like(scale) if ctx.fixed else along * inverse * scale / n
-            kinds = _as(rows, scale, level, slope)
-            _grad_rows(rows.numpy(), grad.numpy(), centre, *kinds, d_rows.numpy())
-        d_weight = along.to(rows.dtype)
-        d_bias = torch.from_numpy(plain).to(rows.dtype)
-        return d_rows, d_weight, d_bias, None, None, None, None
+            d_rows = _gradient_of_rows(rows, grad, mean, scale, level, slope)
+        return d_rows, d_weight, d_bias, None, None, None, None, None
+
+
+def _sums_of_gradient(rows: Tensor, grad: Tensor, mean: Tensor) -> tuple[Tensor, Tensor]:
+    if not takes(rows):
+        return in_torch.sums_of_gradient(rows, grad, mean)
+    plain, crossed = _grad_sums(rows.numpy(), grad.numpy(), _as(rows, mean)[0])
+    return torch.from_numpy(plain), torch.from_numpy(crossed)
+
+
+def _gradient_of_rows(rows: Tensor, grad: Tensor, *columns: Tensor) -> Tensor:
+    if not takes(rows):
+        return in_torch.gradient_of_rows(rows, grad, *columns)
+    out = empty(rows.shape, rows)
+    _grad_rows(rows.numpy(), grad.numpy(), *_as(rows, *columns), out.numpy())
+    return out
 
 
 def _as(rows: Tensor, *columns: Tensor) -> list[Any]:
