@@ -25,23 +25,28 @@ class Rules:
         Rows of the input and of the output features.
     """
 
-    __slots__ = ("_derived", "_pairs", "_table", "n_in", "n_out", "volume")
+    __slots__ = ("_derived", "_mirrored", "_pairs", "_table", "n_in", "n_out", "volume")
 
     def __init__(
         self, inputs: Tensor, outputs: Tensor, bounds: Tensor, *, n_in: int, n_out: int
     ) -> None:
         self._pairs: tuple[Tensor, Tensor, Tensor] | None = (inputs, outputs, bounds)
         self._table: Tensor | None = None
+        self._mirrored = False
         self.volume = bounds.shape[0] - 1
         self.n_in = n_in
         self.n_out = n_out
         self._derived: dict[str, Any] = {}
 
     @classmethod
-    def from_table(cls, table: Tensor, *, n_in: int) -> Rules:
-        """Rules of a table of neighbours, int32 (K, n_out); pairs are listed when asked for."""
+    def from_table(cls, table: Tensor, *, n_in: int, mirrored: bool = False) -> Rules:
+        """Rules of a table of neighbours, int32 (K, n_out); pairs are listed when asked for.
+
+        ``mirrored`` says that where row a meets row b at one offset, b meets a at the opposite one.
+        """
         made = cls.__new__(cls)
         made._pairs, made._table = None, table
+        made._mirrored = mirrored
         made.volume, made.n_out = table.shape
         made.n_in = n_in
         made._derived = {}
@@ -64,7 +69,10 @@ class Rules:
 
     @property
     def pairs(self) -> int:
-        """Pairs of all offsets together, P."""
+        """Pairs of all offsets together, P; of a table they are counted at the first call."""
+        if self._pairs is None:
+            counted: int = self.derived("pairs", lambda: int((self.table() >= 0).sum()))
+            return counted
         return self.inputs.shape[0]
 
     def at(self, offset: int) -> tuple[Tensor, Tensor]:
@@ -92,10 +100,14 @@ class Rules:
 
     def fan_in(self) -> Tensor:
         """int64 (n_out,) pairs that end in each output row."""
+        if self._pairs is None:
+            return (self.table() >= 0).sum(0)
         return torch.bincount(self.outputs, minlength=self.n_out)
 
     def fan_out(self) -> Tensor:
         """int64 (n_in,) pairs that start from each input row."""
+        if self._pairs is None:
+            return self.transposed().fan_in()
         return torch.bincount(self.inputs, minlength=self.n_in)
 
     def derived(self, name: str, build: Any) -> Any:
@@ -108,8 +120,8 @@ class Rules:
         if self._pairs is None:
             table = self.table()
             tap, outputs = (table >= 0).nonzero(as_tuple=True)
-            counts = torch.bincount(tap, minlength=self.volume).cumsum(0).cpu()
-            bounds = torch.cat([counts.new_zeros(1), counts])
+            ends = (table >= 0).sum(1).cumsum(0).cpu()
+            bounds = torch.cat([ends.new_zeros(1), ends])
             self._pairs = table[tap, outputs], outputs.int(), bounds
         return self._pairs
 
@@ -118,6 +130,8 @@ class Rules:
             inputs, outputs, bounds = self._pairs
             return Rules(outputs, inputs, bounds, n_in=self.n_out, n_out=self.n_in)
         table = self.table()
+        if self._mirrored:
+            return Rules.from_table(table.flip(0), n_in=self.n_out, mirrored=True)
         # A column beside the last takes what has no neighbour, so that nothing need be counted.
         turned = table.new_full((self.volume, self.n_in + 1), -1)
         rows = torch.arange(self.n_out, device=table.device, dtype=table.dtype)

@@ -3,6 +3,7 @@
 * ``reference``: torch on any device and dtype, differentiated by autograd;
 * ``portable``: plain numba on any CPU, float32 and float64;
 * ``numba``: vector kernels on CPUs with AVX2 and FMA, float32;
+* ``triton``: tables of neighbours on CUDA tensors;
 * ``auto``: the fastest of these that takes the tensors.
 """
 
@@ -18,11 +19,12 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from neurospike.errors import ArgumentError, BackendUnavailableError
+from neurospike.kernels.devices import triton_obstacle
 from neurospike.kernels.sparse import reference
 from neurospike.kernels.sparse.geometry import Geometry
 from neurospike.kernels.sparse.rules import Rules
 
-Backend = Literal["auto", "reference", "portable", "numba"]
+Backend = Literal["auto", "reference", "portable", "numba", "triton"]
 
 _chosen: ContextVar[Backend] = ContextVar("neurospike_sparse_backend", default="auto")
 
@@ -49,20 +51,20 @@ def backend(name: Backend) -> Iterator[None]:
 
 def output_coords(coords: Tensor, geometry: Geometry) -> Tensor:
     """int32 (M, 4): every site that at least one input reaches, ascending."""
-    if _maps_in_torch(coords):
-        return reference.output_coords(coords, geometry)
-    from neurospike.kernels.sparse import maps
-
-    return maps.output_coords(coords, geometry)
+    found: Tensor = _maps(coords).output_coords(coords, geometry)
+    return found
 
 
 def build_rules(coords_in: Tensor, coords_out: Tensor, geometry: Geometry) -> Rules:
-    """Find which input row meets which output row at every kernel offset."""
-    if _maps_in_torch(coords_in):
-        return reference.build_rules(coords_in, coords_out, geometry)
-    from neurospike.kernels.sparse import maps
+    """Find which input row meets which output row at every kernel offset.
 
-    return maps.build_rules(coords_in, coords_out, geometry)
+    Raises
+    ------
+    BackendUnavailableError
+        Triton by name, where it cannot run on these tensors.
+    """
+    rules: Rules = _maps(coords_in).build_rules(coords_in, coords_out, geometry)
+    return rules
 
 
 def convolve(features: Tensor, weight: Tensor, bias: Tensor | None, rules: Rules) -> Tensor:
@@ -82,8 +84,23 @@ def convolve(features: Tensor, weight: Tensor, bias: Tensor | None, rules: Rules
     return out
 
 
-def _maps_in_torch(coords: Tensor) -> bool:
-    return _chosen.get() == "reference" or coords.device.type != "cpu"
+def _maps(coords: Tensor) -> Any:
+    """The module that makes maps of these coordinates."""
+    name, on_cpu = _chosen.get(), coords.device.type == "cpu"
+    obstacle = triton_obstacle(coords)
+    if name == "triton" and obstacle is not None:
+        raise BackendUnavailableError(
+            f"sparse.backend: 'triton' needs {obstacle}. Use 'auto' or 'reference'."
+        )
+    if name == "triton" or (name == "auto" and not on_cpu and obstacle is None):
+        from neurospike.kernels.sparse import maps_gpu
+
+        return maps_gpu
+    if name == "reference" or not on_cpu:
+        return reference
+    from neurospike.kernels.sparse import maps
+
+    return maps
 
 
 def _resolve(features: Tensor) -> Backend:
