@@ -19,6 +19,7 @@ Nothing here imports Triton.
 """
 
 from neurospike.kernels.tuning.classes import density_class, shape_class
+from neurospike.kernels.tuning.search import measure
 from neurospike.kernels.tuning.table import Key, forced, lookup, record
 
-__all__ = ["Key", "density_class", "forced", "lookup", "record", "shape_class"]
+__all__ = ["Key", "density_class", "forced", "lookup", "measure", "record", "shape_class"]

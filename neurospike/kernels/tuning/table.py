@@ -1,8 +1,7 @@
 """The table: read once a process, asked in about a microsecond, written whole or not at all.
 
 A process that records reads the file again, adds everything that it measured itself and puts the
-new file in the old one's place. So a file is always whole. Two that record at the very same moment
-may lose the other's last row, which costs a measurement and never a wrong one.
+new file in the old one's place: a file is always whole, and several processes add to each other.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -73,7 +73,7 @@ _lock = threading.RLock()
 _tables: dict[torch.device, _Table] = {}
 _own: dict[Identity, dict[tuple[str, Key], Row]] = {}
 _told: set[str] = set()
-_forced: dict[str, dict[str, Any]] = {}
+_forced: dict[str, dict[str, Any] | None] = {}
 
 
 def lookup(op: str, device: torch.device, key: Key) -> dict[str, Any] | None:
@@ -104,20 +104,19 @@ def lookup(op: str, device: torch.device, key: Key) -> dict[str, Any] | None:
 
 
 @contextmanager
-def forced(op: str, choice: Mapping[str, Any]) -> Iterator[None]:
-    """Answer every lookup of an operation with one choice; of the whole process, for searches.
+def forced(op: str, choice: Mapping[str, Any] | None) -> Iterator[None]:
+    """Answer every lookup of an operation with one choice, or with None; for searches.
 
-    Backward passes run on threads of their own, so no variable of a context would reach them.
+    It holds for the whole process: backward passes run on threads of their own, which no variable
+    of a context would reach.
     """
-    before = _forced.get(op)
-    _forced[op] = dict(choice)
+    before = dict(_forced)
+    _forced[op] = None if choice is None else dict(choice)
     try:
         yield
     finally:
-        if before is None:
-            del _forced[op]
-        else:
-            _forced[op] = before
+        _forced.clear()
+        _forced.update(before)
 
 
 def record(
@@ -148,8 +147,9 @@ def record(
         _tables.clear()
         try:
             path = found.path
-            merged = {(old.op, old.key): old for old in _read(path, found)} | own
-            write_atomically(path, _text(found, list(merged.values())))
+            with _alone_in(path.parent):
+                merged = {(old.op, old.key): old for old in _read(path, found)} | own
+                write_atomically(path, _text(found, list(merged.values())))
         except (DataError, RuntimeError) as error:
             reason = getattr(error.__cause__, "strerror", None) or error
             _tell(
@@ -172,6 +172,23 @@ def forget() -> None:
         _tables.clear()
         _own.clear()
         _told.clear()
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep other processes from reading what is about to be replaced, where the system can."""
+    handle = None
+    with suppress(ImportError, OSError):  # no Unix, or a network drive that knows no locks
+        import fcntl
+
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
 
 
 def _open(device: torch.device) -> _Table:
@@ -253,7 +270,7 @@ def _read(path: Path, found: Identity) -> list[Row]:
         if document["measured_on"] != asdict(found):
             raise ValueError("it was measured on something else")
         return [_row(**entry) for entry in document["rows"]]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         _tell(f"{path}: damaged and ignored ({error}); neurospike tune measures again.")
