@@ -50,7 +50,9 @@ def run(repeats: int = 7) -> list[dict[str, Any]]:
     return rows if memory is None else [*rows, memory]
 
 
-def layers(names: tuple[str, ...] = (OURS, PEER)) -> dict[str, Callable[[], Tensor]]:
+def layers(
+    names: tuple[str, ...] = (OURS, PEER), *, device: torch.device | str = "cpu"
+) -> dict[str, Callable[[], Tensor]]:
     """Callables that run one layer forward and backward, both with the same parameters.
 
     Raises
@@ -58,9 +60,9 @@ def layers(names: tuple[str, ...] = (OURS, PEER)) -> dict[str, Callable[[], Tens
     MissingExtraError
         DCLS is not installed.
     """
-    ours, theirs = _pair(WIDTH, WIDTH, sigma=5.0)
-    x = _spikes(BATCH, WIDTH, 0.1).requires_grad_()
-    upstream = torch.randn(STEPS + TAIL, BATCH, WIDTH)
+    ours, theirs = (layer.to(device) for layer in _pair(WIDTH, WIDTH, sigma=5.0))
+    x = _spikes(BATCH, WIDTH, 0.1).to(device).requires_grad_()
+    upstream = torch.randn(STEPS + TAIL, BATCH, WIDTH).to(device)
 
     def train(layer: Callable[[Tensor], Tensor]) -> Tensor:
         x.grad = None
@@ -91,37 +93,42 @@ def inference(batch: int, density: float) -> dict[str, Callable[[], Tensor]]:
     return {OURS: lambda: infer(ours), PEER: lambda: infer(theirs)}
 
 
-def networks(names: tuple[str, ...] = (OURS, NET_PEER)) -> dict[str, Callable[[], float]]:
-    """Callables that take one training step of the published SHD network, optimiser included.
+def networks(
+    names: tuple[str, ...] = (OURS, NET_PEER),
+    *,
+    device: torch.device | str = "cpu",
+    dropout: float | None = None,
+) -> dict[str, Callable[[], Tensor]]:
+    """Callables that take one training step of the published SHD network and give its loss.
 
-    Both begin with the same weights, delays and width, draw one dropout mask a sequence, and step
-    Adam for weights and delays.
+    The optimiser's step is included. Both begin with the same weights, delays and width, draw one
+    dropout mask a sequence unless it is 0, and step Adam for weights and delays.
     """
     torch.manual_seed(0)
-    x = _spikes(BATCH, 140, INPUT_DENSITY)
-    labels = torch.randint(0, 20, (BATCH,))
-    net = delay_net("shd")
+    x = _spikes(BATCH, 140, INPUT_DENSITY).to(device)
+    labels = torch.randint(0, 20, (BATCH,)).to(device)
+    net = delay_net("shd", dropout=dropout)
     found: dict[str, nn.Module] = {OURS: net}
     if NET_PEER in names:
         found[NET_PEER] = published_network(net)
 
-    def trainer(model: nn.Module) -> Callable[[], float]:
+    def trainer(model: nn.Module) -> Callable[[], Tensor]:
         optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
         clamps = [m.clamp_delays_ for m in model.modules() if isinstance(m, DelayLinear)]
         clamps += [m.dcls.clamp_parameters for m in model.modules() if isinstance(m, _Dcls)]
 
-        def step() -> float:
+        def step() -> Tensor:
             optimiser.zero_grad()
             loss = delay_net_loss(model(x), labels)
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             for clamp in clamps:
                 clamp()
-            return float(loss.detach())
+            return loss.detach()
 
         return step
 
-    return {name: trainer(found[name].train()) for name in names}
+    return {name: trainer(found[name].to(device).train()) for name in names}
 
 
 def published_network(net: nn.Sequential) -> nn.Sequential:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
 from neurospike.errors import ArgumentError
+
+Turn = Callable[[Callable[[], object], int], float]
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ def interleave(
     *,
     warmup: int = 1,
     turn_s: float = 0.02,
+    turn: Turn | None = None,
 ) -> dict[str, Timing]:
     """Time callables in turns, A B C A B C, after ``warmup`` untimed rounds.
 
@@ -59,6 +64,8 @@ def interleave(
         Untimed rounds first: kernels compile there, so that no first call is timed.
     turn_s
         Seconds that a turn lasts at least.
+    turn
+        Seconds per call of a candidate called so many times; this process's clock unless given.
 
     Raises
     ------
@@ -75,11 +82,12 @@ def interleave(
     for _ in range(warmup):
         for run in candidates.values():
             run()
-    calls = {name: max(1, round(turn_s / _turn(run, 1))) for name, run in candidates.items()}
+    clock = turn or _turn
+    calls = {name: max(1, round(turn_s / clock(run, 1))) for name, run in candidates.items()}
     seconds: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(repeats):
         for name, run in candidates.items():
-            seconds[name].append(_turn(run, calls[name]))
+            seconds[name].append(clock(run, calls[name]))
     return {name: Timing.of(taken) for name, taken in seconds.items()}
 
 
@@ -104,7 +112,35 @@ def machine() -> dict[str, str | int]:
         "torch": version("torch"),
         "numba": version("numba"),
         "numpy": version("numpy"),
+        **_gpu(),
     }
+
+
+def _gpu() -> dict[str, str | int]:
+    """The card that torch finds, with driver and compiler; nothing where it finds none."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return {}
+    seen = torch.cuda.get_device_properties(torch.cuda.current_device())
+    return {
+        "gpu": seen.name,
+        "compute_capability": f"{seen.major}.{seen.minor}",
+        "gpu_memory": f"{seen.total_memory / 2**30:.0f} GiB",
+        "driver": _driver(),
+        "cuda": str(torch.version.cuda),
+        "triton": version("triton") if find_spec("triton") else "none",
+    }
+
+
+def _driver() -> str:
+    """The version of NVIDIA's driver, as its own tool says it."""
+    ask = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        said = subprocess.run(ask, capture_output=True, text=True, timeout=20, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return said.strip().partition("\n")[0] or "unknown"
 
 
 def _cpu_model() -> str:

@@ -72,7 +72,14 @@ def _ours() -> Callable[[torch.Tensor], Any]:
     return LIF(TAU)
 
 
-def _spikingjelly() -> Callable[[torch.Tensor], torch.Tensor]:
+def spikingjelly_lif() -> Callable[[torch.Tensor], torch.Tensor]:
+    """spikingjelly's neuron, at rest before every sequence.
+
+    Raises
+    ------
+    MissingExtraError
+        spikingjelly is not installed.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -100,5 +107,5 @@ def _spikingjelly() -> Callable[[torch.Tensor], torch.Tensor]:
 
 _LAYERS: dict[str, Callable[[], Callable[[torch.Tensor], Any]]] = {
     OURS: _ours,
-    PEER: _spikingjelly,
+    PEER: spikingjelly_lif,
 }

@@ -45,6 +45,32 @@ def load() -> Any:
     return spconv
 
 
+def runs_on(device: torch.device) -> bool:
+    """Whether spconv is installed, and built for a device."""
+    try:
+        load()
+        from spconv.cppconstants import CPU_ONLY_BUILD
+    except ImportError:
+        return False
+    return device.type == "cpu" or not CPU_ONLY_BUILD
+
+
+def to_device(layers: Any, device: torch.device) -> Any:
+    """The same layers on a device, with the algorithm that spconv itself would take there."""
+    if device.type == "cuda":
+        for module in layers.modules():
+            if hasattr(module, "indice_key"):
+                module.algo = load().ConvAlgo.MaskImplicitGemm
+    return layers.to(device)
+
+
+def round_to_tf32(allowed: bool) -> None:
+    """Whether spconv's float32 products on a GPU may round to tf32, from now on."""
+    from spconv import constants
+
+    constants.SPCONV_ALLOW_TF32 = allowed
+
+
 def tensor(active: ActiveSet, features: Tensor) -> Any:
     """Features on the same voxels, as spconv holds them."""
     return load().SparseConvTensor(

@@ -1,0 +1,256 @@
+"""Kernel maps and submanifold convolutions on a GPU, beside plain torch and beside spconv."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from neurospike.bench import clouds, spconv_peer
+from neurospike.bench.gpu_rig import OURS, Candidates, Rig, Row, products
+from neurospike.kernels.sparse import select
+from neurospike.nn import SubmanifoldConv3d
+from neurospike.sparse import ActiveSet, VoxelTensor, submanifold_map
+
+TORCH = "torch, gather-GEMM-scatter"
+KERNEL = (3, 3, 3)
+CHANNELS = (32, 64, 128)
+PRECISIONS = ("ieee", "tf32", "bf16")
+DENSITIES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+DENSITY = 0.2
+"""Share of non-zero features where the precisions are compared."""
+
+TOLERANCES = {"ieee": 1e-4, "tf32": 5e-3, "bf16": 2e-2}
+"""Of the largest value, as gradients of weights add some 1e5 products in an order of their own."""
+
+PEERS_TOLERANCES = {"ieee": 1e-3, "tf32": 1e-2, "bf16": 1e-1}
+"""A peer that scatters in bfloat16 rounds at every tap."""
+
+Clouds = dict[str, ActiveSet]
+Pairs = list[tuple[Tensor, Tensor]]
+
+
+def run(repeats: int = 15) -> list[Row]:
+    """A row a case and peer: how many times ours is faster, or smaller."""
+    return measure(Rig.cuda(repeats), default_clouds())
+
+
+def default_clouds() -> Clouds:
+    """The clouds of the CPU's tables: a LiDAR frame, and sixteen surfaces."""
+    name, frame = clouds.lidar()
+    batch = clouds.surfaces()
+    return {name: frame, f"{batch.batch_size} surfaces": batch}
+
+
+def measure(
+    rig: Rig,
+    found: Clouds,
+    *,
+    channels: Sequence[int] = CHANNELS,
+    precisions: Sequence[str] = PRECISIONS,
+    densities: Sequence[float] = DENSITIES,
+) -> list[Row]:
+    """Maps, training at each precision and width, and evaluation over the density of spikes."""
+    rows: list[Row] = []
+    for where, on_cpu in found.items():
+        active = on_cpu.to(rig.device)
+        case = f"kernel map 3x3x3, {where}, {len(active):,} voxels"
+        rows += rig.guarded(case, partial(_maps, rig, case, active))
+        for precision in precisions:
+            for width in channels:
+                case = f"SubM forward + backward, {precision}, C = {width}, {where}"
+                part = partial(_training, rig, case, active, width, precision)
+                rows += rig.guarded(case, part)
+        for density in densities:
+            case = f"SubM forward, bf16, C = {channels[-1]}, {density:.0%} non-zero, {where}"
+            part = partial(_forward, rig, case, active, channels[-1], density)
+            rows += rig.guarded(case, part)
+    return rows
+
+
+def gather_gemm_scatter(x: Tensor, weight: Tensor, pairs: Pairs) -> Tensor:
+    """(N, C_in), (K, C_in, C_out) -> (N, C_out): what torch alone offers, differentiable."""
+    out = x.new_zeros(len(x), weight.shape[2])
+    for offset, (source, target) in enumerate(pairs):
+        out.index_add_(0, target, x.index_select(0, source) @ weight[offset])
+    return out
+
+
+def _maps(rig: Rig, case: str, active: ActiveSet) -> list[Row]:
+    def ours() -> Tensor:
+        return submanifold_map(clouds.fresh(active), KERNEL, (1, 1, 1)).rules.table()
+
+    def plain() -> Tensor:
+        with select.backend("reference"):
+            return ours()
+
+    candidates: dict[str, Callable[[], Any]] = {OURS: ours, "torch, binary search": plain}
+    if spconv_peer.runs_on(rig.device):
+        candidates[_spconv()] = lambda: _spconv_map(active)
+    return rig.race(case, candidates, right=plain, whole=True, memory=True)
+
+
+def _training(rig: Rig, case: str, active: ActiveSet, width: int, precision: str) -> list[Row]:
+    with products("ieee"):
+        spikes = clouds.spikes(len(active), width, DENSITY).to(rig.device)
+        layer = SubmanifoldConv3d(width, width).to(rig.device)
+        _drawn(rig, layer)
+        upstream = rig.normal(len(active), width, seed=2)
+        right = _graded(_reference_of(layer, active), spikes, layer.weight, upstream)()
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    candidates = _candidates(rig, active, layer, spikes, upstream, dtype)
+    if spconv_peer.runs_on(rig.device):
+        spconv_peer.round_to_tf32(precision == "tf32")
+    with products(precision):
+        return rig.race(
+            case,
+            candidates,
+            right=lambda: right,
+            tolerance=TOLERANCES[precision],
+            peers_tolerance=PEERS_TOLERANCES[precision],
+            memory=True,
+        )
+
+
+def _candidates(
+    rig: Rig,
+    active: ActiveSet,
+    layer: SubmanifoldConv3d,
+    spikes: Tensor,
+    upstream: Tensor,
+    dtype: torch.dtype,
+) -> Candidates:
+    """Forward and backward: outputs, gradients of the features and of the weights."""
+    low = SubmanifoldConv3d(layer.in_channels, layer.out_channels).to(rig.device, dtype)
+    with torch.no_grad():
+        low.weight.copy_(layer.weight)
+    pairs = _pairs(active)
+
+    def ours(x: Tensor) -> Tensor:
+        return low(VoxelTensor.on(active, x)).features
+
+    def plain(x: Tensor) -> Tensor:
+        return gather_gemm_scatter(x, low.weight, pairs)
+
+    x, g = spikes.to(dtype), upstream.to(dtype)
+    found = {OURS: _graded(ours, x, low.weight, g), TORCH: _graded(plain, x, low.weight, g)}
+    if spconv_peer.runs_on(rig.device):
+        half = torch.float16 if dtype == torch.bfloat16 else dtype  # which spconv has no kernels of
+        found[_spconv(half)] = _spconv_training(rig, active, layer.weight, spikes, upstream, half)
+    return found
+
+
+def _forward(rig: Rig, case: str, active: ActiveSet, width: int, density: float) -> list[Row]:
+    """Evaluation in bfloat16, of which integer spikes lose nothing."""
+    layer = SubmanifoldConv3d(width, width).to(rig.device)
+    _drawn(rig, layer)
+    spikes = clouds.spikes(len(active), width, density).to(rig.device)
+    pairs = _pairs(active)
+    low, x = layer.weight.detach().bfloat16(), spikes.bfloat16()
+    narrow = SubmanifoldConv3d(width, width).to(rig.device, torch.bfloat16)
+    with torch.no_grad():
+        narrow.weight.copy_(low)
+
+        candidates: dict[str, Callable[[], Any]] = {
+            OURS: lambda: narrow(VoxelTensor.on(active, x)).features,
+            TORCH: lambda: gather_gemm_scatter(x, low, pairs),
+        }
+        with products("ieee"):
+            right = _reference_of(layer, active)(spikes)
+        return rig.race(
+            case,
+            candidates,
+            right=lambda: right,
+            tolerance=TOLERANCES["bf16"],
+            peers_tolerance=PEERS_TOLERANCES["bf16"],
+        )
+
+
+def _drawn(rig: Rig, layer: SubmanifoldConv3d) -> None:
+    """Weights that are the same on every device."""
+    with torch.no_grad():
+        layer.weight.copy_(rig.normal(*layer.weight.shape, seed=1) / layer.in_channels**0.5)
+
+
+def _reference_of(layer: SubmanifoldConv3d, active: ActiveSet) -> Callable[[Tensor], Tensor]:
+    own = clouds.fresh(active)  # whose map is the reference's own too
+
+    def convolve(x: Tensor) -> Tensor:
+        with select.backend("reference"):
+            y: Tensor = layer(VoxelTensor.on(own, x)).features
+        return y
+
+    return convolve
+
+
+def _graded(
+    convolve: Callable[[Tensor], Tensor], x: Tensor, weight: Tensor, upstream: Tensor
+) -> Callable[[], tuple[Tensor, ...]]:
+    leaf = x.detach().clone().requires_grad_()
+
+    def train() -> tuple[Tensor, ...]:
+        y = convolve(leaf)
+        return y.detach(), *torch.autograd.grad(y, (leaf, weight), upstream)
+
+    return train
+
+
+def _pairs(active: ActiveSet) -> Pairs:
+    """Of each offset, rows of the input and of the output, ready to index with."""
+    with select.backend("reference"):
+        found = submanifold_map(clouds.fresh(active), KERNEL, (1, 1, 1))
+    return [(source.long(), target.long()) for source, target in map(found.at, range(found.volume))]
+
+
+def _spconv(dtype: torch.dtype = torch.float32) -> str:
+    """spconv's version, and the dtype where it is not the table's."""
+    for name in ("spconv", "spconv-cu126", "spconv-cu124", "spconv-cu121", "spconv-cu120"):
+        try:
+            found = version(name)
+        except PackageNotFoundError:
+            continue
+        return f"{name} {found}" + (", fp16" if dtype == torch.float16 else "")
+    return "spconv" + (", fp16" if dtype == torch.float16 else "")
+
+
+def _spconv_map(active: ActiveSet) -> None:
+    """What spconv builds before a training step of its own choice of algorithm."""
+    spconv = spconv_peer.load()
+    if active.coords.device.type == "cpu":
+        spconv_peer.kernel_map(active)
+        return
+    from spconv.pytorch import ops
+
+    ops.get_indice_pairs_implicit_gemm(
+        active.coords, active.batch_size, list(active.spatial_shape),
+        spconv.ConvAlgo.MaskImplicitGemm, ksize=[3] * 3, stride=[1] * 3, padding=[1] * 3,
+        dilation=[1] * 3, out_padding=[0] * 3, subm=True,
+    )  # fmt: skip
+
+
+def _spconv_training(
+    rig: Rig,
+    active: ActiveSet,
+    weight: Tensor,
+    spikes: Tensor,
+    upstream: Tensor,
+    dtype: torch.dtype,
+) -> Callable[[], tuple[Tensor, ...]]:
+    """spconv's layer with the same weights; its map is in the tensor's cache."""
+    volume, c_in, c_out = weight.shape
+    layer = spconv_peer.to_device(spconv_peer.submanifold(c_in, c_out), rig.device).to(dtype)
+    with torch.no_grad():  # out, three edges, in
+        layer.weight.copy_(weight.permute(2, 0, 1).reshape(layer.weight.shape))
+    x, g = spikes.to(dtype).requires_grad_(), upstream.to(dtype)
+    ready = layer(spconv_peer.tensor(active, x.detach()))
+
+    def train() -> tuple[Tensor, ...]:
+        y = layer(ready.replace_feature(x)).features
+        gx, gw = torch.autograd.grad(y, (x, layer.weight), g)
+        return y.detach(), gx, gw.reshape(c_out, volume, c_in).permute(1, 2, 0)
+
+    return train
