@@ -73,7 +73,7 @@ class DelayLinear(Delayed):
     ArgumentError
         Sizes, taps or max_delay below 1, a tail below 0, an unknown ``per`` or ``spread``; an
         input that is not floating point, of another dtype or width; when it is used, a sigma that
-        is not above 0, or a delay outside of 0..max_delay - 1, whole where rounded.
+        is not above 0, or, on the CPU, a delay outside of 0..max_delay - 1, whole where rounded.
     StateError
         In ``step``, a state of another batch than the input.
 
@@ -175,17 +175,17 @@ class DelayLinear(Delayed):
 
     def _delays(self) -> Tensor:
         """The delays, shaped to broadcast to the weights."""
-        if bool(self.rounded):
+        if self.is_rounded:
             delay = self.delay.detach()
         else:
             delay = self.delay
-            self.check_delays()
+            self._check_range()
         if self.per == "axon":
             return delay[None]
         return delay[:, None] if self.per == "dendrite" else delay
 
     def _event_driven(self, x: Tensor) -> bool:
-        return bool(self.rounded) and select.takes_events(x)
+        return self.is_rounded and select.takes_events(x)
 
     def _synapses(self, delay: Tensor) -> Packed:
         """The synapses sorted for events; kept until weights or delays change."""

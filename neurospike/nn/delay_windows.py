@@ -196,7 +196,7 @@ class DelayConvNd(Delayed):
         return slice(group * each, (group + 1) * each)
 
     def _event_driven(self, x: Tensor) -> bool:
-        return bool(self.rounded) and select.takes_events(x)
+        return self.is_rounded and select.takes_events(x)
 
     def _pack(self, group: int, weight: Tensor, delay: Tensor) -> Packed:
         """A group's synapses sorted for events; kept until weights or delays change."""

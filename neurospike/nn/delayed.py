@@ -16,7 +16,12 @@ D = TypeVar("D", bound="Delayed")
 
 
 class Delayed(Stateful):
-    """Base of layers with a parameter ``delay``, in steps ``first_delay`` and above."""
+    """Base of layers with a parameter ``delay``, in steps ``first_delay`` and above.
+
+    On a GPU a forward pass reads nothing back: the host remembers ``sigma`` and ``rounded`` for as
+    long as nobody writes to them, and delays are checked on the CPU and by ``round_delays_``
+    alone.
+    """
 
     first_delay: ClassVar[int] = 0
     """The shortest delay, in steps."""
@@ -35,6 +40,16 @@ class Delayed(Stateful):
         self.spread: Spread = spread
         self.register_buffer("sigma", torch.tensor(width))
         self.register_buffer("rounded", torch.tensor(False))
+        self._seen: dict[str, tuple[Tensor, int, float]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy has buffers of its own, and looks at them itself."""
+        return {**self.__dict__, "_seen": {}}
+
+    @property
+    def is_rounded(self) -> bool:
+        """Whether ``round_delays_`` was called."""
+        return bool(self._read("rounded"))
 
     @property
     def last_delay(self) -> int:
@@ -61,11 +76,11 @@ class Delayed(Stateful):
 
     def settled(self) -> Tensor:
         """The delays, checked; without a gradient where rounded."""
-        self.check_delays()
-        if not bool(self.rounded):
+        self._check_range()
+        if not self.is_rounded:
             return self.delay
         delay = self.delay.detach()
-        if not bool((delay == delay.round()).all()):
+        if self._on_host and not bool((delay == delay.round()).all()):
             raise ArgumentError(
                 f"{self._name}.delay: delays must be whole numbers after round_delays_(); they "
                 "were changed since. Call round_delays_() again."
@@ -78,9 +93,9 @@ class Delayed(Stateful):
 
     def rule(self, tail: int = 0) -> DelayRule:
         """How delays act now."""
-        sigma = float(self.sigma)
+        sigma = self._read("sigma")
         self._check_sigma(sigma)
-        spread = "none" if bool(self.rounded) else self.spread
+        spread = "none" if self.is_rounded else self.spread
         return DelayRule(self.max_delay, spread, sigma, tail)
 
     def check_delays(self) -> None:
@@ -96,9 +111,29 @@ class Delayed(Stateful):
 
     def _spread_repr(self, usual: Spread) -> list[str]:
         parts = [] if self.spread == usual else [f"spread={self.spread!r}"]
-        if bool(self.rounded):
+        if self.is_rounded:
             return [*parts, "rounded"]
-        return parts if self.spread == "none" else [*parts, f"sigma={float(self.sigma):.4g}"]
+        return parts if self.spread == "none" else [*parts, f"sigma={self._read('sigma'):.4g}"]
+
+    def _read(self, name: str) -> float:
+        """A buffer's value; a GPU is asked once, and again when the buffer has been written to."""
+        buffer: Tensor = getattr(self, name)
+        if buffer.device.type == "cpu" or buffer.is_inference():
+            return float(buffer)
+        known, version, value = self._seen.get(name, (None, -1, math.nan))
+        if known is not buffer or version != buffer._version:
+            value = float(buffer)
+            self._seen[name] = buffer, buffer._version, value
+        return value
+
+    @property
+    def _on_host(self) -> bool:
+        return self.delay.device.type == "cpu"
+
+    def _check_range(self) -> None:
+        """``check_delays`` where that costs no wait for a GPU."""
+        if self._on_host:
+            self.check_delays()
 
     def _check_count(self, name: str, value: Any, *, least: int) -> None:
         if not isinstance(value, int) or isinstance(value, bool) or value < least:

@@ -171,7 +171,7 @@ class RecurrentDelay(Delayed):
         learnt = [p for p in self.neuron.parameters() if p.requires_grad]
         return select.recurrent(
             x, pending, state, self.neuron.step, weight=self.weight, share=self.shares(),
-            parameters=learnt, whole=bool(self.rounded), backend=self.backend,
+            parameters=learnt, whole=self.is_rounded, backend=self.backend,
         )  # fmt: skip
 
     def _check_input(self, x: Tensor, *, axes: int, shape: str) -> None:

@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from neurospike.functional.delays import DelayRule
-from neurospike.kernels.delays import shifts, spectra, spread
+from neurospike.kernels.autocast import in_full_precision
+from neurospike.kernels.delays import matrices, shifts, spectra, spread
 
 Gradients = tuple[Tensor | None, Tensor | None, Tensor | None]
 
@@ -47,21 +48,30 @@ def backward(
     wanted: tuple[bool, bool, bool],
 ) -> Gradients:
     """Gradients of x, weight and delay, each where wanted."""
-    if shares is None:
-        shares = spread.shares(delay, rule)
-    kernel = spread.kernel(weight, shares) if wanted[0] else None
-    gx, gk = _way(x, weight, rule).backward(
-        g.contiguous(), x, kernel, taps=rule.max_delay, parameters=wanted[1] or wanted[2]
-    )
-    if gk is None:
-        return gx, None, None
-    return gx, *spread.gradients(gk, weight, delay, shares, rule, wanted=wanted[1:])
+    with in_full_precision(x):
+        if shares is None:
+            shares = spread.shares(delay, rule)
+        kernel = spread.kernel(weight, shares) if wanted[0] else None
+        gx, gk = _way(x, weight, rule).backward(
+            g.contiguous(), x, kernel, taps=rule.max_delay, parameters=wanted[1] or wanted[2]
+        )
+        if gk is None:
+            return gx, None, None
+        return gx, *spread.gradients(gk, weight, delay, shares, rule, wanted=wanted[1:])
 
 
 def _way(x: Tensor, weight: Tensor, rule: DelayRule) -> Any:
-    """Products of spectra where they take less work than one product a shift."""
+    """Products of spectra where they take less work than one product a shift.
+
+    What counts on a GPU is the number of products, which for spectra is fixed.
+    """
     steps, batch, ins = x.shape
     if x.numel() == 0 or rule.max_delay == 1:
         return shifts
+    if x.device.type != "cpu":
+        return matrices
     one_a_shift = rule.max_delay * steps * batch * ins * len(weight)
-    return spectra if spectra.cost(x, rule.max_delay, len(weight)) < one_a_shift else shifts
+    if spectra.cost(x, rule.max_delay, len(weight)) >= one_a_shift:
+        return shifts
+    # Double precision is for checks: matrices will do, and nothing needs to be compiled.
+    return spectra if x.dtype == spectra.CACHED else matrices

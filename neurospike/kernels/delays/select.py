@@ -1,7 +1,8 @@
 """Choose how a delay layer is computed: spread delays densely, whole ones event by event.
 
 The event-driven delay line runs on the CPU in float32 and float64; elsewhere whole delays are
-spread over the one step that they are, which is the same but for rounding.
+spread over the one step that they are, which is the same but for rounding. On a GPU both are
+matrix products, batched over frequencies, blocks of steps and samples.
 """
 
 from __future__ import annotations
@@ -12,15 +13,25 @@ import torch
 from torch import Tensor
 
 from neurospike.functional.delays import DelayRule
+from neurospike.kernels.autocast import in_full_precision
 from neurospike.kernels.delays.dense import Convolve
 
 if TYPE_CHECKING:
     from neurospike.kernels.delays.line import Packed
 
+_HALVES = (torch.bfloat16, torch.float16)
+
 
 def convolve(x: Tensor, weight: Tensor, delay: Tensor, rule: DelayRule) -> Tensor:
-    """(T, B, in), (out, in, taps), delays that broadcast to them -> (T + tail, B, out)."""
-    y: Tensor = Convolve.apply(x, weight, delay, rule)  # type: ignore[no-untyped-call]
+    """(T, B, in), (out, in, taps), delays that broadcast to them -> (T + tail, B, out).
+
+    Spectra of half precision would lose what the spread is about: they are float32, whatever x is.
+    """
+    if x.dtype in _HALVES:
+        wide = (part.float() for part in (x, weight, delay))
+        return convolve(*wide, rule).to(x.dtype)
+    with in_full_precision(x):
+        y: Tensor = Convolve.apply(x, weight, delay, rule)  # type: ignore[no-untyped-call]
     return y
 
 

@@ -1,7 +1,8 @@
 """Convolution along time as products of spectra, a block of steps and a part of the batch a time.
 
 Spectra are (R, B, features), one small matrix product a row. A block of input steps reaches as
-many output steps and those of the kernel's length; blocks add up.
+many output steps and those of the kernel's length; blocks add up. For float32 on the CPU, where
+transforms run in the cache; ``matrices`` does the same elsewhere.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class _Cut:
 
 
 class _Way:
-    """Transforms of one length, in the cache of a CPU or as matrices."""
+    """Transforms of one length."""
 
     def __init__(self, x: Tensor, taps: int, outs: int) -> None:
         self.T, self.B, ins = x.shape
@@ -45,8 +46,6 @@ class _Way:
         self.taps = taps
         self.length = smooth(self.block + taps - 1)
         self.rows = products(self.length)
-        # Double precision is for checks: matrices will do, and nothing needs to be compiled.
-        self.in_cache = x.device.type == "cpu" and x.dtype == CACHED
         self.matrices = transforms(self.length, x.dtype, x.device)
         sample = self.rows * max(ins, outs) * x.element_size()
         parts = max(1, math.ceil(self.B * sample / PART_BYTES))
@@ -61,12 +60,11 @@ class _Way:
 
     def empty(self, samples: int, features: int, like: Tensor) -> Tensor:
         """Room for spectra (R, samples, features)."""
-        shape = (self.rows, samples, features)
-        return empty(shape, like) if self.in_cache else like.new_empty(shape)
+        return empty((self.rows, samples, features), like)
 
     def sums(self, shape: tuple[int, ...], reached: int, like: Tensor) -> Tensor:
         """Room for what blocks add up to; not cleared where one block writes all of it."""
-        self.adds = self.block < self.T or reached < shape[0] or not self.in_cache
+        self.adds = self.block < self.T or reached < shape[0]
         return like.new_zeros(shape) if self.adds else empty(shape, like)
 
     def kernel(self, kernel: Tensor) -> Tensor:
@@ -83,39 +81,29 @@ class _Way:
 
     def forth(self, x: Tensor, cut: _Cut, *, gradient: bool) -> Tensor:
         """Inputs (T, B, in), or gradients of outputs, -> (R, samples, features)."""
+        from neurospike.kernels.delays import fourier
+
         last = cut.last + self.taps - 1 if gradient else cut.last
         part = x[cut.first : last]
         features = x.shape[2]
         spectra = self.empty(cut.high - cut.low, features, x)
+        mix = fourier.OUTPUT_GRADIENT if gradient else fourier.INPUT
+        columns = part.reshape(len(part), -1)
         flat = spectra.reshape(self.rows, -1)
-        if self.in_cache:
-            from neurospike.kernels.delays import fourier
-
-            mix = fourier.OUTPUT_GRADIENT if gradient else fourier.INPUT
-            columns = part.reshape(len(part), -1)
-            fourier.forth(columns, cut.low * features, mix, self.length, flat)
-        else:
-            forth = self.matrices.back.T if gradient else self.matrices.forth_x
-            columns = part[:, cut.low : cut.high].reshape(len(part), -1)
-            torch.mm(forth[:, : len(part)], columns, out=flat)
+        fourier.forth(columns, cut.low * features, mix, self.length, flat)
         return spectra
 
     def back(self, spectra: Tensor, cut: _Cut, y: Tensor, *, gradient: bool) -> None:
         """Spectra added to outputs (T', B, out), or to gradients of inputs."""
+        from neurospike.kernels.delays import fourier
+
         last = cut.last if gradient else cut.last + self.taps - 1
         part = y[cut.first : last]
         features = y.shape[2]
-        if self.in_cache:
-            from neurospike.kernels.delays import fourier
-
-            mix = fourier.INPUT_GRADIENT if gradient else fourier.OUTPUT
-            columns = part.reshape(len(part), -1)
-            flat = spectra.reshape(self.rows, -1)
-            fourier.back(flat, mix, self.length, cut.low * features, columns, add=self.adds)
-        else:
-            back = self.matrices.forth_x.T if gradient else self.matrices.back
-            steps = back[: len(part)] @ spectra.reshape(self.rows, -1)
-            part[:, cut.low : cut.high] += steps.reshape(len(part), -1, features)
+        mix = fourier.INPUT_GRADIENT if gradient else fourier.OUTPUT
+        columns = part.reshape(len(part), -1)
+        flat = spectra.reshape(self.rows, -1)
+        fourier.back(flat, mix, self.length, cut.low * features, columns, add=self.adds)
 
 
 def cost(x: Tensor, taps: int, outs: int) -> float:

@@ -5,7 +5,16 @@ import torch
 from torch import Tensor
 
 from neurospike.functional.delays import DelayRule
-from neurospike.kernels.delays import dense, fourier, reference, select, shifts, spectra, spectrum
+from neurospike.kernels.delays import (
+    dense,
+    fourier,
+    matrices,
+    reference,
+    select,
+    shifts,
+    spectra,
+    spectrum,
+)
 
 SIZES = [
     # T, B, in, out, taps, max_delay, tail
@@ -18,6 +27,10 @@ SIZES = [
     (200, 1, 5, 3, 1, 4, 1),
     (5, 0, 3, 3, 1, 4, 0),  # an empty batch goes by shifts, whatever is asked for
 ]
+WAYS = [
+    (way, dtype) for way in (shifts, matrices, None) for dtype in (torch.float32, torch.float64)
+]
+WAYS.append((spectra, torch.float32))  # what runs in the cache, where double precision does not
 RULES = [("gaussian", 1.7), ("gaussian", 0.2), ("triangle", 2.3), ("triangle", 0.3), ("none", 1.0)]
 
 
@@ -38,10 +51,9 @@ def assert_close(ours: Tensor, expected: Tensor, dtype: torch.dtype, scale: floa
         assert (ours - expected).abs().max() <= allowed * largest
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("way", "dtype"), WAYS)
 @pytest.mark.parametrize(("spread", "sigma"), RULES)
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("way", [shifts, spectra, None])
 def test_outputs_and_gradients(way, size, spread, sigma, dtype, monkeypatch) -> None:
     if way is not None and size[1]:
         monkeypatch.setattr(dense, "_way", lambda *_: way)
@@ -94,28 +106,42 @@ def test_transforms_in_the_cache_are_the_matrices(length, steps, columns) -> Non
             assert torch.equal(y[:, :first], x[:, :first])
 
 
-def test_products_of_spectra_on_other_devices_go_by_matrices(monkeypatch) -> None:
-    monkeypatch.setattr(spectra, "CACHED", None)
+def test_a_gpu_takes_matrices_and_one_product_where_there_is_one_delay() -> None:
+    x = torch.empty(6, 2, 3, device="meta")
+    weight = torch.empty(4, 3, 1, device="meta")
+    assert dense._way(x, weight, DelayRule(5)) is matrices
+    assert dense._way(x[:1], weight, DelayRule(5)) is matrices
+    assert dense._way(x, weight, DelayRule(1)) is shifts
+
+
+def test_half_precision_is_computed_in_single() -> None:
     x, weight, delay = parts(SIZES[3], torch.float32)
+    halves = [t.detach().bfloat16().requires_grad_() for t in (x, weight, delay)]
+    wide = [t.detach().float().requires_grad_() for t in halves]
     rule = DelayRule(25, "gaussian", 1.7, 12)
-    kernel = reference.kernel(weight, delay, rule).detach()
-    expected = reference.convolve(x, weight, delay, rule)
-    assert_close(spectra.forward(x.detach(), kernel, 12), expected, torch.float32)
+    ours, expected = select.convolve(*halves, rule), reference.convolve(*wide, rule)
+    assert ours.dtype == torch.bfloat16
+    torch.testing.assert_close(ours.float(), expected, rtol=1e-2, atol=1e-2)
     g = torch.randn_like(expected)
-    gx, _ = spectra.backward(g, x.detach(), kernel, taps=25, parameters=True)
-    assert_close(gx, torch.autograd.grad(expected, x, g)[0], torch.float32)
+    pairs = zip(
+        torch.autograd.grad(ours, halves, g.bfloat16()),
+        torch.autograd.grad(expected, wide, g),
+        strict=True,
+    )
+    for mine, other in pairs:
+        assert (mine.float() - other).abs().max() <= 1e-2 * other.abs().max()
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_long_sequences_and_large_batches_are_cut(dtype, monkeypatch) -> None:
-    monkeypatch.setattr(spectra, "PART_BYTES", 1 << 14)
+@pytest.mark.parametrize(("way", "dtype"), [way for way in WAYS if way[0] in (matrices, spectra)])
+def test_long_sequences_and_large_batches_are_cut(way, dtype, monkeypatch) -> None:
+    monkeypatch.setattr(way, "PART_BYTES", 1 << 14)
     x, weight, delay = parts((700, 5, 3, 4, 1, 9, 4), dtype)
     rule = DelayRule(9, "gaussian", 1.7, 4)
     expected = reference.convolve(x, weight, delay, rule)
     g = torch.randn_like(expected)
     kernel = reference.kernel(weight, delay, rule)
-    assert_close(spectra.forward(x.detach(), kernel.detach(), 4), expected, dtype)
-    gx, gk = spectra.backward(g, x.detach(), kernel.detach(), taps=9, parameters=True)
+    assert_close(way.forward(x.detach(), kernel.detach(), 4), expected, dtype)
+    gx, gk = way.backward(g, x.detach(), kernel.detach(), taps=9, parameters=True)
     others = torch.autograd.grad(expected, (x, weight), g, retain_graph=True)
     assert_close(gx, others[0], dtype)
     assert_close(torch.autograd.grad(kernel, weight, gk)[0], others[1], dtype)
