@@ -3,8 +3,11 @@
 * ``reference``: torch on any device and dtype, differentiated by autograd;
 * ``portable``: plain numba on any CPU, float32 and float64;
 * ``numba``: vector kernels on CPUs with AVX2 and FMA, float32;
-* ``triton``: tables of neighbours on CUDA tensors;
-* ``auto``: the fastest of these that takes the tensors.
+* ``triton``: kernel maps and convolutions on CUDA tensors, float32, bfloat16 and float16;
+* ``auto``: the fastest of these that takes the tensors, which on a GPU is ``triton``.
+
+Float32 is multiplied exactly in Triton, unless torch's own products may round it to tf32:
+``torch.backends.cuda.matmul.fp32_precision = "tf32"`` or ``torch.set_float32_matmul_precision``.
 """
 
 from __future__ import annotations
@@ -25,6 +28,8 @@ from neurospike.kernels.sparse.geometry import Geometry
 from neurospike.kernels.sparse.rules import Rules
 
 Backend = Literal["auto", "reference", "portable", "numba", "triton"]
+
+_GPU_DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
 _chosen: ContextVar[Backend] = ContextVar("neurospike_sparse_backend", default="auto")
 
@@ -80,7 +85,12 @@ def convolve(features: Tensor, weight: Tensor, bias: Tensor | None, rules: Rules
         plain = reference.convolve(features, weight, rules)
         return plain if bias is None else plain + bias
     apply: Any = _Convolve.apply
-    out: Tensor = apply(features, weight, bias, rules, name == "numba")
+    last = (name == "numba",)
+    if name == "triton":
+        from neurospike.kernels.sparse import gpu_autograd
+
+        apply, last = gpu_autograd.Convolve.apply, ()
+    out: Tensor = apply(features, weight, bias, rules, *last)
     return out
 
 
@@ -107,6 +117,8 @@ def _resolve(features: Tensor) -> Backend:
     name = _chosen.get()
     if name == "reference":
         return name
+    if name == "triton" or (name == "auto" and features.device.type == "cuda"):
+        return _on_gpu(name, features)
     takes = features.device.type == "cpu" and features.dtype in (torch.float32, torch.float64)
     if not takes:
         if name == "auto":
@@ -126,6 +138,19 @@ def _resolve(features: Tensor) -> Backend:
     raise BackendUnavailableError(
         f"'numba' needs float32 tensors and a CPU with AVX2 and FMA; got {features.dtype}. "
         "Use 'auto' or 'portable'."
+    )
+
+
+def _on_gpu(name: Backend, features: Tensor) -> Backend:
+    obstacle = triton_obstacle(features)
+    if obstacle is None and features.dtype not in _GPU_DTYPES:
+        obstacle = f"float32, bfloat16 or float16; got {features.dtype}"
+    if obstacle is None:
+        return "triton"
+    if name == "auto":
+        return "reference"
+    raise BackendUnavailableError(
+        f"sparse.backend: 'triton' needs {obstacle}. Use 'auto' or 'reference'."
     )
 
 

@@ -1,0 +1,71 @@
+"""Triton's kernels behind the interface of ``cpu.py``: tensors in, tensors out, tiles chosen."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from neurospike.kernels.sparse import gpu_plan, gpu_tiles, weights_triton
+from neurospike.kernels.sparse import triton as kernels
+from neurospike.kernels.sparse.rules import Rules
+
+SCRATCH_BYTES = 1 << 26
+"""What partial weight gradients may take, but for one of every offset."""
+
+LEAST_CHUNK = 1024
+"""Pairs of a partial weight gradient: fewer would write more partial sums than they read rows."""
+
+_BLOCK = 512
+
+
+def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, rules: Rules) -> Tensor:
+    """(T, n_in, C_in) and (K, C_in, C_out) by any strides -> (T, n_out, C_out)."""
+    T, n_in, c_in = x.shape
+    c_out = weight.shape[2]
+    out = x.new_empty(T, rules.n_out, c_out)
+    if out.numel() == 0:
+        return out
+    tile = gpu_tiles.convolution_tile(rules.n_out, c_in, c_out, x.dtype, x.device)
+    order, taps = gpu_plan.order(rules), gpu_plan.taps(rules, tile.rows)
+    columns = -(-c_out // tile.columns)
+    grid = (-(-rules.n_out // tile.rows) * T * columns,)
+    kernels.convolve[grid](
+        x, weight, bias, order.near, order.rows, taps.offsets, taps.counts, out,
+        n_in, rules.n_out, T, columns, -(-c_in // tile.depth),
+        c_in, c_out, rules.volume, *weight.stride(),
+        HAS_BIAS=bias is not None, PRECISION=gpu_tiles.precision(x.dtype),
+        BLOCK_M=tile.rows, BLOCK_N=tile.columns, BLOCK_K=tile.depth,
+        num_warps=tile.warps, num_stages=tile.stages,
+    )  # fmt: skip
+    return out
+
+
+def weight_gradient(x: Tensor, grad: Tensor, rules: Rules) -> Tensor:
+    """(T, n_in, C_in) and (T, n_out, C_out) -> (K, C_in, C_out)."""
+    T, n_in, c_in = x.shape
+    n_out, c_out = grad.shape[1:]
+    K, size = rules.volume, c_in * c_out
+    out = x.new_empty(K, c_in, c_out)
+    if min(T, n_in, n_out) == 0:
+        return out.zero_()
+    tile = gpu_tiles.weight_tile(n_out, c_in, c_out, x.dtype, x.device)
+    spare = max(SCRATCH_BYTES // (4 * size) - K, 1)
+    chunk = min(max(LEAST_CHUNK, -(-K * n_out * T // spare)), 1 << 30)
+    pairs, chunks = gpu_plan.pairs(rules), gpu_plan.chunks(rules, T, chunk)
+    parts = x.new_empty((chunks.owner.shape[0], c_in, c_out), dtype=torch.float32)
+    tiles_i, tiles_o = -(-c_in // tile.rows), -(-c_out // tile.columns)
+    weights_triton.weight_parts[(parts.shape[0] * tiles_i * tiles_o,)](
+        x, grad, pairs.inputs, pairs.outputs, pairs.counts, chunks.first, chunks.owner, parts,
+        n_in, n_out, T, chunk, tiles_i, tiles_o, c_in, c_out, K,
+        PRECISION=gpu_tiles.precision(x.dtype),
+        BLOCK_R=tile.depth, BLOCK_I=tile.rows, BLOCK_O=tile.columns,
+        num_warps=tile.warps, num_stages=tile.stages,
+    )  # fmt: skip
+    blocks = -(-size // _BLOCK)
+    weights_triton.add_parts[(K * blocks,)](parts, chunks.first, out, size, blocks, BLOCK=_BLOCK)
+    return out
+
+
+def column_sums(grad: Tensor) -> Tensor:
+    """(T, N, C) -> (C,): the gradient of a bias; torch adds in an order fixed by the shape."""
+    return grad.sum((0, 1), dtype=torch.float32).to(grad.dtype)

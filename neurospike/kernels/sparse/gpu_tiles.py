@@ -1,0 +1,115 @@
+"""Sizes of the tiles of Triton's convolutions: what can be chosen, and what is by default."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import torch
+
+from neurospike.kernels.tuning import lookup, shape_class
+
+Precision = Literal["ieee", "tf32"]
+
+
+class Tile(NamedTuple):
+    """What one program multiplies at a time, and the threads it has for it.
+
+    Attributes
+    ----------
+    rows, columns
+        Of the product: output rows and channels, or, of a weight gradient, C_in and C_out.
+    depth
+        What is summed over at a time: input channels, or, of a weight gradient, pairs.
+    warps, stages
+        Of 32 threads each; loads under way at once.
+    """
+
+    rows: int
+    columns: int
+    depth: int
+    warps: int
+    stages: int
+
+
+CONFIGS = [
+    Tile(128, 16, 16, 4, 4),
+    Tile(64, 32, 16, 4, 4),
+    Tile(128, 32, 32, 4, 4),
+    Tile(64, 64, 16, 4, 4),
+    Tile(64, 64, 16, 8, 4),
+    Tile(64, 64, 32, 4, 4),
+    Tile(128, 64, 32, 4, 4),
+    Tile(64, 128, 32, 4, 4),
+    Tile(128, 128, 32, 8, 4),
+]
+"""Tiles of the convolution and of its gradient by the features."""
+
+WEIGHT_CONFIGS = [
+    Tile(16, 16, 64, 4, 3),
+    Tile(32, 32, 32, 4, 3),
+    Tile(64, 64, 16, 4, 3),
+    Tile(64, 64, 32, 4, 3),
+    Tile(64, 64, 64, 4, 3),
+    Tile(128, 64, 32, 8, 3),
+]
+"""Tiles of the gradient by the weight."""
+
+
+def fits(tile: Tile, dtype: torch.dtype) -> bool:
+    """Whether the compiler keeps a tile in registers.
+
+    Exact products hold every operand of a step there: as many as the tile is deep, in each row
+    and column that a thread owns. Tensor cores read theirs from shared memory.
+    """
+    return not exact(dtype) or (tile.rows + tile.columns) * tile.depth <= 4096
+
+
+def precision(dtype: torch.dtype) -> Precision:
+    """ "tf32" for float32 where the user lets torch's own products round to it, else "ieee"."""
+    if dtype != torch.float32:
+        return "ieee"
+    matmul = torch.backends.cuda.matmul
+    if hasattr(matmul, "fp32_precision"):  # torch 2.9; the older flag raises once this one is set
+        return "tf32" if matmul.fp32_precision == "tf32" else "ieee"
+    return "tf32" if matmul.allow_tf32 else "ieee"
+
+
+def exact(dtype: torch.dtype) -> bool:
+    """Whether products are of whole float32 numbers, which tensor cores do not take."""
+    return dtype == torch.float32 and precision(dtype) == "ieee"
+
+
+def convolution_tile(
+    rows: int, c_in: int, c_out: int, dtype: torch.dtype, device: torch.device
+) -> Tile:
+    """The tile measured to be fastest on this card, or the default."""
+    key = (shape_class(rows), f"{c_in}x{c_out}", _kind(dtype))
+    found = lookup("sparse.convolve", device, key)
+    if found is not None:
+        return CONFIGS[found["config"]]
+    if c_out <= 16:
+        return Tile(128, 16, 16, 4, 4)
+    shallow = c_in <= 16 or exact(dtype)
+    if c_out <= 32:
+        return Tile(64, 32, 16, 4, 4) if shallow else Tile(128, 32, 32, 4, 4)
+    if shallow:
+        return Tile(64, 64, 16, 4, 4)
+    return Tile(64, 64, 32, 4, 4) if c_out <= 64 else Tile(128, 128, 32, 8, 4)
+
+
+def weight_tile(rows: int, c_in: int, c_out: int, dtype: torch.dtype, device: torch.device) -> Tile:
+    """As ``convolution_tile``, for the gradient by the weight."""
+    key = (shape_class(rows), f"{c_in}x{c_out}", _kind(dtype))
+    found = lookup("sparse.weight_gradient", device, key)
+    if found is not None:
+        return WEIGHT_CONFIGS[found["config"]]
+    widest = max(c_in, c_out)
+    if widest <= 16:
+        return Tile(16, 16, 64, 4, 3)
+    if widest <= 32:
+        return Tile(32, 32, 32, 4, 3)
+    return Tile(64, 64, 16 if exact(dtype) else 64, 4, 3)
+
+
+def _kind(dtype: torch.dtype) -> str:
+    return f"{str(dtype).removeprefix('torch.')} {precision(dtype)}"
