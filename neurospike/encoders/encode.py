@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from neurospike.encoders._voxel_inputs import Points
 from neurospike.encoders.identity import IDENTITY, identity_coding
 from neurospike.encoders.spike_voxel_coding import SpikeVoxelCoding
 from neurospike.encoders.svc import save_svc
-from neurospike.encoders.voxelizer import Points, Voxelization, Voxelizer
+from neurospike.encoders.voxelizer import Voxelization, Voxelizer
 from neurospike.errors import DataError
 from neurospike.nn.evaluating import evaluating
 from neurospike.nn.unary import collapse

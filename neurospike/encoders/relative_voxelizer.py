@@ -8,7 +8,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from neurospike.encoders.voxelizer import Points, Reduce, Voxelization, Voxelizer
+from neurospike.encoders._voxel_inputs import Points
+from neurospike.encoders.voxelizer import Reduce, Voxelization, Voxelizer
 from neurospike.errors import ArgumentError
 from neurospike.sparse import VoxelTensor
 

@@ -231,7 +231,7 @@ def _header(
     origin: Tensor | Sequence[float],
 ) -> dict[str, Any]:
     size = np.asarray(voxel_size_m, np.float64)
-    corner = np.asarray(origin, np.float64)
+    corner = np.asarray(origin.cpu() if isinstance(origin, Tensor) else origin, np.float64)
     if size.shape != (3,) or not (np.isfinite(size).all() and (size > 0).all()):
         raise ArgumentError(
             f"save_svc.voxel_size_m: must be three positive edges in metres; got {voxel_size_m}."

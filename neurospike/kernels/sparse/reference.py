@@ -28,7 +28,7 @@ def output_coords(coords: Tensor, geometry: Geometry) -> Tensor:
         valid = ((site * stride == reach) & (site >= 0) & (site < shape)).all(1)
         site = torch.cat([coords[:, :1].long(), site], 1)[valid]
         found.append(linear_keys(site, geometry.out_shape))
-    return _unravel(torch.unique(torch.cat(found)), geometry.out_shape)
+    return unravel(torch.unique(torch.cat(found)), geometry.out_shape)
 
 
 def build_rules(coords_in: Tensor, coords_out: Tensor, geometry: Geometry) -> Rules:
@@ -83,7 +83,8 @@ def _offsets(geometry: Geometry, device: torch.device) -> list[Tensor]:
     return [torch.tensor(tap, device=device) * dilation - padding for tap in taps]
 
 
-def _unravel(keys: Tensor, shape: Triple) -> Tensor:
+def unravel(keys: Tensor, shape: Triple) -> Tensor:
+    """int32 (N, 4) rows (batch, i, j, k) of row-major keys: ``linear_keys`` undone."""
     columns = []
     for edge in (shape[2], shape[1], shape[0]):
         columns.append(keys % edge)
