@@ -104,11 +104,11 @@ def test_broadcast_gradients(shape: Any, device: torch.device) -> None:
 def test_more_neurons_than_programs_take_at_once(
     device: torch.device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from neurospike.kernels.neurons import gpu_autograd
+    from neurospike.kernels.neurons import launches
 
     x = made(9, 700, seed=9, device=device)
     whole = gradients((select.lif(x, None, LIFRule(), backend="triton")[0],), [x])
-    monkeypatch.setattr(gpu_autograd, "SCRATCH_BYTES", 1)  # one program, one block after another
+    monkeypatch.setattr(launches, "SCRATCH_BYTES", 1)  # one program, one block after another
     parts = gradients((select.lif(x, None, LIFRule(), backend="triton")[0],), [x])
     assert torch.equal(*whole, *parts)
 

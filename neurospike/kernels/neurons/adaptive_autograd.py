@@ -16,7 +16,8 @@ from torch.autograd.function import once_differentiable
 from neurospike.functional.adaptive import AdaptiveRule
 from neurospike.kernels.buffers import DTYPES, empty
 from neurospike.kernels.neurons import adaptive_numba as kernels
-from neurospike.kernels.neurons.autograd import Array, Grads, _gradient, _rows
+from neurospike.kernels.neurons.autograd import Grads
+from neurospike.kernels.neurons.cpu import Array, gradient, rows
 from neurospike.kernels.neurons.numba import chunk_columns, launch
 from neurospike.kernels.neurons.states import stacked, unstack
 
@@ -37,7 +38,7 @@ class Adaptive(torch.autograd.Function):
         real = DTYPES[x.dtype]
         end = stacked(last, x, rule.states)
         launch(
-            kernels.adaptive_forward, _rows(x), _chunk(x), _rows(s),
+            kernels.adaptive_forward, rows(x), _chunk(x), rows(s),
             stacked(states, x, rule.states), end, _gains(gains, x), real(rule.threshold),
             rule.discretisation == "euler", rule.reset == "soft",
         )  # fmt: skip
@@ -51,7 +52,7 @@ class Adaptive(torch.autograd.Function):
         rule: AdaptiveRule = ctx.rule
         chunk = _chunk(x)
         real = DTYPES[x.dtype]
-        g, g_t, g_n = _gradient(grads[0], x, chunk)
+        g, g_t, g_n = gradient(grads[0], x, chunk)
         gend = [
             torch.zeros_like(state) if grad is None else grad
             for grad, state in zip(grads[1:], states, strict=True)
@@ -63,8 +64,8 @@ class Adaptive(torch.autograd.Function):
         columns = math.prod(x.shape[1:]) if ctx.needs_input_grad[1] else 0
         shares = np.empty((4, columns), real)
         launch(
-            kernels.adaptive_backward, _rows(x), chunk, g, g_t, g_n, stacked(gend, x, rule.states),
-            stacked(states, x, rule.states), _rows(gx), gbegin, shares, _gains(gains, x),
+            kernels.adaptive_backward, rows(x), chunk, g, g_t, g_n, stacked(gend, x, rule.states),
+            stacked(states, x, rule.states), rows(gx), gbegin, shares, _gains(gains, x),
             real(rule.threshold), real(rule.surrogate.alpha), rule.discretisation == "euler",
             rule.reset == "soft", rule.detach_reset, rule.surrogate.code,
         )  # fmt: skip

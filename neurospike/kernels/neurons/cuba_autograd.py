@@ -16,7 +16,8 @@ from torch.autograd.function import once_differentiable
 from neurospike.functional.cuba import CubaRule
 from neurospike.kernels.buffers import DTYPES, empty
 from neurospike.kernels.neurons import cuba_numba as kernels
-from neurospike.kernels.neurons.autograd import Grads, _gradient, _rows
+from neurospike.kernels.neurons.autograd import Grads
+from neurospike.kernels.neurons.cpu import gradient, rows
 from neurospike.kernels.neurons.numba import chunk_columns, launch
 from neurospike.kernels.neurons.states import stacked, unstack
 
@@ -37,7 +38,7 @@ class Cuba(torch.autograd.Function):
         real = DTYPES[x.dtype]
         end = stacked(last, x, 2)
         launch(
-            kernels.cuba_forward, _rows(x), _chunk(x), _rows(s), stacked(states, x, 2), end,
+            kernels.cuba_forward, rows(x), _chunk(x), rows(s), stacked(states, x, 2), end,
             real(keep[0]), real(keep[1]), real(rule.threshold), rule.reset == "soft",
             float(rule.scale),
         )  # fmt: skip
@@ -51,7 +52,7 @@ class Cuba(torch.autograd.Function):
         rule: CubaRule = ctx.rule
         chunk = _chunk(x)
         real = DTYPES[x.dtype]
-        g, g_t, g_n = _gradient(grads[0], x, chunk)
+        g, g_t, g_n = gradient(grads[0], x, chunk)
         gend = [
             torch.zeros_like(state) if grad is None else grad
             for grad, state in zip(grads[1:], states, strict=True)
@@ -62,8 +63,8 @@ class Cuba(torch.autograd.Function):
         gbegin = stacked(first, x, 2)
         shares = np.empty((2, math.prod(x.shape[1:]) if ctx.needs_input_grad[1] else 0), real)
         launch(
-            kernels.cuba_backward, _rows(x), chunk, g, g_t, g_n, stacked(gend, x, 2),
-            stacked(states, x, 2), _rows(gx), gbegin, shares, real(keep[0]), real(keep[1]),
+            kernels.cuba_backward, rows(x), chunk, g, g_t, g_n, stacked(gend, x, 2),
+            stacked(states, x, 2), rows(gx), gbegin, shares, real(keep[0]), real(keep[1]),
             real(rule.threshold), real(rule.surrogate.alpha), rule.reset == "soft",
             float(rule.scale), rule.detach_reset, rule.surrogate.code,
         )  # fmt: skip

@@ -1,16 +1,19 @@
 """Choose a backend for a multi-step neuron: "auto", "numba", "triton" or "reference".
 
-"auto" takes the fused kernels where they apply (CPU, float32 or float64, a built-in surrogate)
-and the reference elsewhere. "triton" has LIF and ILIF, on CUDA tensors; "auto" does not take it
-before it has been measured on a GPU. A named backend never falls back.
+"auto" takes the fused kernels where they apply, and the reference elsewhere: numba's on CPU
+tensors of float32 or float64, Triton's on CUDA tensors of float32, bfloat16 or float16, both with
+a built-in surrogate. A named backend never falls back. Where torch records operations instead of
+running them, LIF, ILIF and the readout are the operations of ``ops.py``; an export takes the
+reference.
 """
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
+from torch.nn import Parameter
 
 from neurospike.errors import ArgumentError, BackendUnavailableError
 from neurospike.functional.adaptive import AdaptiveRule
@@ -22,8 +25,10 @@ from neurospike.kernels.neurons import adaptive_reference, cuba_reference, refer
 
 Backend = Literal["auto", "numba", "reference", "triton"]
 
-_DTYPES = (torch.float32, torch.float64)
-_GPU_DTYPES = (torch.float32, torch.bfloat16, torch.float16)
+_DTYPES: dict[str, tuple[torch.dtype, ...]] = {
+    "numba": (torch.float32, torch.float64),
+    "triton": (torch.float32, torch.bfloat16, torch.float16),
+}
 
 
 def lif(
@@ -38,18 +43,22 @@ def lif(
 
     ``rate`` is 1 / tau as a tensor of one element, where it is learnt.
     """
-    if _on_gpu(backend, x, rule.surrogate):
-        from neurospike.kernels.neurons import gpu_autograd
+    name = _resolve(backend, x, rule.surrogate)
+    if name == "reference":
+        s, last = reference.lif(x, _first(x, v, rule.v_reset), rule, rate)
+        return s, None if v is None else last
+    order = _order(name, x, v)
+    if order is not None:
+        turned, _ = lif(x.permute(order), None, rule, rate=rate, backend=backend)
+        return turned.permute(_inverse(order)), None
+    if _dispatched(x):
+        from neurospike.kernels.neurons import ops
 
-        fired: tuple[Tensor, Tensor | None] = gpu_autograd.LIF.apply(x, v, rate, rule)  # type: ignore[no-untyped-call]
-        return fired
-    if _fused(backend, _obstacle(x, rule.surrogate)):
-        from neurospike.kernels.neurons import autograd
+        return ops.lif(x, v, rate, rule)
+    from neurospike.kernels.neurons import autograd
 
-        fused: tuple[Tensor, Tensor | None] = autograd.LIF.apply(x, v, rate, rule)  # type: ignore[no-untyped-call]
-        return fused
-    s, last = reference.lif(x, _first(x, v, rule.v_reset), rule, rate)
-    return s, None if v is None else last
+    fused: tuple[Tensor, Tensor | None] = autograd.LIF.apply(x, v, rate, rule, _passes(name))  # type: ignore[no-untyped-call]
+    return fused
 
 
 def ilif(
@@ -59,22 +68,22 @@ def ilif(
 
     The spikes lie in memory as x does.
     """
-    if _on_gpu(backend, x):
-        from neurospike.kernels.neurons import gpu_autograd
+    name = _resolve(backend, x)
+    if name == "reference":
+        s, last = reference.ilif(x, _first(x, v, 0.0), max_spikes=max_spikes, beta=beta)
+        return s, None if v is None else last
+    order = memory_order(x) if v is None else None
+    if order is not None:
+        turned, _ = ilif(x.permute(order), None, max_spikes=max_spikes, beta=beta, backend=backend)
+        return turned.permute(_inverse(order)), None
+    if _dispatched(x):
+        from neurospike.kernels.neurons import ops
 
-        fired: tuple[Tensor, Tensor | None] = gpu_autograd.ILIF.apply(x, v, max_spikes, beta)  # type: ignore[no-untyped-call]
-        return fired
-    if _fused(backend, _obstacle(x)):
-        order = memory_order(x) if v is None else None
-        if order is not None:
-            turned, _ = ilif(x.permute(order), None, max_spikes=max_spikes, beta=beta)
-            return turned.permute(_inverse(order)), None
-        from neurospike.kernels.neurons import autograd
+        return ops.ilif(x, v, max_spikes, beta)
+    from neurospike.kernels.neurons import autograd
 
-        fused: tuple[Tensor, Tensor | None] = autograd.ILIF.apply(x, v, max_spikes, beta)  # type: ignore[no-untyped-call]
-        return fused
-    s, last = reference.ilif(x, _first(x, v, 0.0), max_spikes=max_spikes, beta=beta)
-    return s, None if v is None else last
+    fused: tuple[Tensor, Tensor | None] = autograd.ILIF.apply(x, v, max_spikes, beta, _passes(name))  # type: ignore[no-untyped-call]
+    return fused
 
 
 def readout(
@@ -87,13 +96,18 @@ def readout(
     backend: Backend = "auto",
 ) -> Tensor:
     """x (T, ...), v (...) or None for rest -> membranes (T, ...)."""
-    if _fused(backend, _obstacle(x)):
-        from neurospike.kernels.neurons import autograd
+    name = _resolve(backend, x)
+    if name == "reference":
+        first = _first(x, v, 0.0)
+        return reference.readout(x, first, tau=tau, decay_input=decay_input, rate=rate)[0]
+    if _dispatched(x):
+        from neurospike.kernels.neurons import ops
 
-        fused: Tensor = autograd.Readout.apply(x, v, rate, tau, decay_input)  # type: ignore[no-untyped-call]
-        return fused
-    first = _first(x, v, 0.0)
-    return reference.readout(x, first, tau=tau, decay_input=decay_input, rate=rate)[0]
+        return ops.readout(x, v, rate, tau, decay_input)
+    from neurospike.kernels.neurons import autograd
+
+    fused: Tensor = autograd.Readout.apply(x, v, rate, tau, decay_input, _passes(name))  # type: ignore[no-untyped-call]
+    return fused
 
 
 def adaptive(
@@ -108,7 +122,7 @@ def adaptive(
 
     ``gains`` (4, C) holds alpha, beta, a and b of each neuron.
     """
-    if _fused(backend, _obstacle(x, rule.surrogate)):
+    if _resolve(backend, x, rule.surrogate, eager=True) == "numba":
         from neurospike.kernels.neurons import adaptive_autograd
 
         fused: tuple[Tensor, ...] = adaptive_autograd.Adaptive.apply(  # type: ignore[no-untyped-call]
@@ -132,7 +146,7 @@ def cuba(
 
     ``keep`` (2,) is what current and membrane keep from step to step, of x's dtype.
     """
-    if _fused(backend, _obstacle(x, rule.surrogate)):
+    if _resolve(backend, x, rule.surrogate, eager=True) == "numba":
         from neurospike.kernels.neurons import cuba_autograd
 
         fused: tuple[Tensor, ...] = cuba_autograd.Cuba.apply(  # type: ignore[no-untyped-call]
@@ -164,50 +178,77 @@ def _first(x: Tensor, v: Tensor | None, rest: float) -> Tensor:
     return x.new_full(x.shape[1:], rest) if v is None else v
 
 
-def _obstacle(x: Tensor, surrogate: Surrogate | None = None) -> str | None:
-    """What keeps the fused kernels from running on x, or None."""
-    if x.device.type != "cpu":
-        return f"CPU tensors; got device {x.device}"
-    if x.dtype not in _DTYPES:
-        return f"float32 or float64; got {x.dtype}"
-    if torch.compiler.is_compiling():
-        return "eager mode; got a compiled graph"
+def _order(name: Backend, x: Tensor, v: Tensor | None) -> tuple[int, ...] | None:
+    """How to turn x for a GPU's LIF, so that nothing is copied; None to take it as it is."""
+    return memory_order(x) if name == "triton" and v is None else None
+
+
+def _resolve(
+    backend: Backend, x: Tensor, surrogate: Surrogate | None = None, *, eager: bool = False
+) -> Backend:
+    """The backend that runs: what was named, or what "auto" takes for this tensor.
+
+    ``eager`` says that an operation is not registered with torch, so that none may be recorded.
+    """
+    if backend not in get_args(Backend):
+        raise ArgumentError(
+            f"neurons.backend: must be one of {', '.join(get_args(Backend))}; got {backend!r}."
+        )
+    if backend == "reference":
+        return backend
+    if backend == "auto":
+        name: Backend = "triton" if x.device.type == "cuda" else "numba"
+        return name if _obstacle(name, x, surrogate, eager) is None else "reference"
+    obstacle = _obstacle(backend, x, surrogate, eager)
+    if obstacle is not None:
+        other = "numba" if backend == "triton" else "reference"
+        raise BackendUnavailableError(
+            f"neurons.backend: {backend!r} needs {obstacle}. Use 'auto' or {other!r}."
+        )
+    return backend
+
+
+def _obstacle(name: Backend, x: Tensor, surrogate: Surrogate | None, eager: bool) -> str | None:
+    """What keeps the kernels of "numba" or "triton" from running on x, or None."""
+    found = triton_obstacle(x) if name == "triton" else _cpu_obstacle(x)
+    if found is not None:
+        return found
+    if x.dtype not in _DTYPES[name]:
+        return f"{_named(_DTYPES[name])}; got {x.dtype}"
     if surrogate is not None and surrogate.code is None:
         return f"a built-in surrogate; got {surrogate}"
+    if eager and _dispatched(x):
+        return "eager mode; got a compiled graph"
+    if _exporting():
+        return "eager mode or torch.compile; got an export, whose readers know torch alone"
     return None
 
 
-def _on_gpu(backend: Backend, x: Tensor, surrogate: Surrogate | None = None) -> bool:
-    """Whether Triton's kernels were asked for by name, and can run on x."""
-    if backend != "triton":
-        return False
-    obstacle = triton_obstacle(x)
-    if obstacle is None and x.dtype not in _GPU_DTYPES:
-        obstacle = f"float32, bfloat16 or float16; got {x.dtype}"
-    if obstacle is None and surrogate is not None and surrogate.code is None:
-        obstacle = f"a built-in surrogate; got {surrogate}"
-    if obstacle is not None:
-        raise BackendUnavailableError(
-            f"neurons.backend: 'triton' needs {obstacle}. Use 'auto' or 'numba'."
-        )
-    return True
+def _cpu_obstacle(x: Tensor) -> str | None:
+    return None if x.device.type == "cpu" else f"CPU tensors; got device {x.device}"
 
 
-def _fused(backend: Backend, obstacle: str | None) -> bool:
-    if backend == "auto":
-        return obstacle is None
-    if backend == "reference":
-        return False
-    if backend == "numba":
-        if obstacle is not None:
-            raise BackendUnavailableError(
-                f"neurons.backend: 'numba' needs {obstacle}. Use 'auto' or 'reference'."
-            )
-        return True
-    if backend == "triton":
-        raise BackendUnavailableError(
-            "neurons.backend: 'triton' has kernels for LIF and ILIF alone. Use 'auto' or 'numba'."
-        )
-    raise ArgumentError(
-        f"neurons.backend: must be one of {', '.join(get_args(Backend))}; got {backend!r}."
-    )
+def _named(dtypes: tuple[torch.dtype, ...]) -> str:
+    *some, last = (str(dtype).removeprefix("torch.") for dtype in dtypes)
+    return f"{', '.join(some)} or {last}"
+
+
+def _exporting() -> bool:
+    # Before torch 2.7 an export cannot be told from a compiled graph.
+    exporting = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)
+    return bool(exporting())
+
+
+def _dispatched(x: Tensor) -> bool:
+    """Whether torch must see an operation: compiled graphs, and tensors without memory."""
+    return torch.compiler.is_compiling() or type(x) not in (Tensor, Parameter)
+
+
+def _passes(name: Backend) -> Any:
+    if name == "triton":
+        from neurospike.kernels.neurons import gpu
+
+        return gpu
+    from neurospike.kernels.neurons import cpu
+
+    return cpu

@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from neurospike.kernels.buffers import DTYPES
-from neurospike.kernels.neurons.autograd import Array
+from neurospike.kernels.neurons.cpu import Array
 
 
 def stacked(states: Sequence[Tensor], x: Tensor, count: int) -> Array:

@@ -1,14 +1,15 @@
-"""Fused multi-step neurons in Triton: the passes of ``numba.py``, on a GPU.
+"""Fused multi-step LIF in Triton: the passes of ``numba.py``, on a GPU.
 
-A program takes a block of BLOCK neurons through all steps, then the next of its blocks. Membranes
-are float32 whatever the input is. Backward, a program goes forth once more and writes membranes
-into its own rows of ``scratch`` (programs, T, BLOCK), which are as many as there are programs and
-not as there are neurons, then back from the last step. Programs share nothing, so the bits do not
-depend on their order. Addresses advance step by step in int64, so no product of sizes overflows.
+Membranes are float32 whatever the input is, and never stored whole. Backward, a program goes forth
+once more and keeps the membrane at the start of each chunk alone, in its own row of ``scratch``,
+then takes the chunks from the last to the first with all else in registers; a sequence of one chunk
+needs no scratch. Steps that fill no chunk come first, one by one. Programs share nothing, so the
+bits do not depend on their order.
 
-Arrays are (T, N) and contiguous. ``leak`` is tau where DIVIDE, else 1 / tau; HAS_RATE reads 1 / tau
-from ``rate`` instead, so that nothing comes back from the device. The output's gradient advances by
-``g_t`` from step to step and by ``g_n`` from neuron to neuron: 0 where it is the same for all.
+Arrays are (T, N) and contiguous, 1 <= STEPS <= T. ``leak`` is tau where DIVIDE, else 1 / tau;
+HAS_RATE reads 1 / tau from ``rate`` instead, so that nothing comes back from the device. The
+output's gradient advances by ``g_t`` from step to step and by ``g_n`` from neuron to neuron: 0
+where it is the same for all.
 """
 
 from __future__ import annotations
@@ -16,35 +17,40 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-ATAN, SIGMOID, TRIANGLE, RECTANGLE, FAST_SIGMOID = (tl.constexpr(code) for code in range(5))
-HALF_PI = tl.constexpr(1.5707963267948966)
+from neurospike.kernels.neurons.parts_triton import (
+    after,
+    ahead,
+    back,
+    before_reset,
+    bell,
+    charged,
+    rows,
+    started,
+)
 
 
 @triton.jit
 def lif_forward(
-    x, s, v0, v1, rate, T, N, blocks, leak, threshold, rest,
+    x, s, v0, v1, rate, T, N, leak, threshold, rest,
     HAS_V: tl.constexpr, HAS_RATE: tl.constexpr, DIVIDE: tl.constexpr,
-    DECAY_INPUT: tl.constexpr, SOFT: tl.constexpr, BLOCK: tl.constexpr,
+    DECAY_INPUT: tl.constexpr, SOFT: tl.constexpr, BLOCK: tl.constexpr, STEPS: tl.constexpr,
 ):  # fmt: skip
     """Spikes s (T, N), and the last membrane v1 (N,) where v0 is given."""
     if HAS_RATE:
         leak = tl.load(rate).to(tl.float32)
-    block = tl.program_id(0).to(tl.int64)
-    for _ in range(tl.program_id(0), blocks, tl.num_programs(0)):
-        n = block * BLOCK + tl.arange(0, BLOCK)
-        inside = n < N
-        v = _start(v0, n, inside, rest, HAS_V, BLOCK)
-        at = n
-        for _ in range(T):
-            now = tl.load(x + at, mask=inside, other=0.0).to(tl.float32)
-            h = _charged(v, now, leak, rest, DIVIDE, DECAY_INPUT)
-            fired = h >= threshold
-            tl.store(s + at, fired.to(s.dtype.element_ty), mask=inside)
-            v = _after(h, fired, threshold, rest, SOFT)
-            at += N
-        if HAS_V:
-            tl.store(v1 + n, v.to(v1.dtype.element_ty), mask=inside)
-        block += tl.num_programs(0)
+    first = tl.program_id(0).to(tl.int64) * BLOCK
+    n = tl.arange(0, BLOCK)
+    inside = n < N - first
+    v = started(v0, first, n, inside, rest, HAS_V)
+    at = first
+    for _ in range(T % STEPS):
+        at, v = _fire(x, s, at, N, n, inside, v, leak, threshold, rest,
+                      DIVIDE, DECAY_INPUT, SOFT, 1)  # fmt: skip
+    for _ in range(T // STEPS):
+        at, v = _fire(x, s, at, N, n, inside, v, leak, threshold, rest,
+                      DIVIDE, DECAY_INPUT, SOFT, STEPS)  # fmt: skip
+    if HAS_V:
+        tl.store(v1 + first + n, v.to(v1.dtype.element_ty), mask=inside)
 
 
 @triton.jit
@@ -52,153 +58,107 @@ def lif_backward(
     x, g, g_t, g_n, gv1, v0, gx, gv0, sums, scratch, rate, T, N, blocks, leak, threshold, rest,
     alpha, HAS_V: tl.constexpr, HAS_GV: tl.constexpr, HAS_RATE: tl.constexpr,
     DIVIDE: tl.constexpr, DECAY_INPUT: tl.constexpr, SOFT: tl.constexpr, DETACH: tl.constexpr,
-    CODE: tl.constexpr, BLOCK: tl.constexpr,
+    CODE: tl.constexpr, BLOCK: tl.constexpr, STEPS: tl.constexpr,
 ):  # fmt: skip
     """Gradients of x (T, N), of v0 where given, and of 1 / tau: a sum for each block."""
     if HAS_RATE:
         leak = tl.load(rate).to(tl.float32)
-    slow = 1.0 / leak if DIVIDE else leak
-    own = tl.program_id(0).to(tl.int64) * T * BLOCK + tl.arange(0, BLOCK)
+    n = tl.arange(0, BLOCK)
     block = tl.program_id(0).to(tl.int64)
+    own = block * (T % STEPS + T // STEPS - 1) * BLOCK
     for _ in range(tl.program_id(0), blocks, tl.num_programs(0)):
-        n = block * BLOCK + tl.arange(0, BLOCK)
-        inside = n < N
-        v = _start(v0, n, inside, rest, HAS_V, BLOCK)
-        at, g_at, row = n, n * g_n, own
-        for _ in range(T):
-            tl.store(scratch + row, v)
-            now = tl.load(x + at, mask=inside, other=0.0).to(tl.float32)
-            h = _charged(v, now, leak, rest, DIVIDE, DECAY_INPUT)
-            v = _after(h, h >= threshold, threshold, rest, SOFT)
-            at, g_at, row = at + N, g_at + g_t, row + BLOCK
-        gv = _start(gv1, n, inside, 0.0, HAS_GV, BLOCK)
+        first = block * BLOCK
+        inside = n < N - first
+        v = started(v0, first, n, inside, rest, HAS_V)
+        at, g_at, row = first, first * g_n, own
+        if scratch is not None:
+            for _ in range(T % STEPS):
+                tl.store(scratch + row + n, v)
+                v = _reset(x, at, N, n, inside, v, leak, threshold, rest,
+                           DIVIDE, DECAY_INPUT, SOFT, 1)  # fmt: skip
+                at, g_at, row = at + N, g_at + g_t, row + BLOCK
+            for _ in range(T // STEPS - 1):
+                tl.store(scratch + row + n, v)
+                v = _reset(x, at, N, n, inside, v, leak, threshold, rest,
+                           DIVIDE, DECAY_INPUT, SOFT, STEPS)  # fmt: skip
+                at, g_at, row = ahead(at, N, STEPS), ahead(g_at, g_t, STEPS), row + BLOCK
+        gv = started(gv1, first, n, inside, 0.0, HAS_GV)
         share = tl.zeros((BLOCK,), tl.float32)
-        for _ in range(T):
-            at, g_at, row = at - N, g_at - g_t, row - BLOCK
-            v = tl.load(scratch + row)
-            now = tl.load(x + at, mask=inside, other=0.0).to(tl.float32)
-            gs = tl.load(g + g_at, mask=inside, other=0.0).to(tl.float32)
-            h = _charged(v, now, leak, rest, DIVIDE, DECAY_INPUT)
-            slope = _bell(h - threshold, alpha, CODE)
-            gh = _before_reset(gv, gs, h, slope, threshold, rest, SOFT, DETACH)
-            gain = slow if DECAY_INPUT else 1.0
-            tl.store(gx + at, (gh * gain).to(gx.dtype.element_ty), mask=inside)
-            if HAS_RATE:
-                drift = now - (v - rest) if DECAY_INPUT else rest - v
-                share += tl.where(inside, gh * drift, 0.0)
-            gv = gh * (1.0 - slow)
+        gv, share = _return(x, g, gx, at, g_at, N, g_t, g_n, n, inside, v, gv, share, leak,
+                            threshold, rest, alpha, HAS_RATE, DIVIDE, DECAY_INPUT, SOFT,
+                            DETACH, CODE, STEPS)  # fmt: skip
+        if scratch is not None:
+            for _ in range(T // STEPS - 1):
+                at, g_at, row = back(at, N, STEPS), back(g_at, g_t, STEPS), row - BLOCK
+                v = tl.load(scratch + row + n)
+                gv, share = _return(x, g, gx, at, g_at, N, g_t, g_n, n, inside, v, gv, share,
+                                    leak, threshold, rest, alpha, HAS_RATE, DIVIDE,
+                                    DECAY_INPUT, SOFT, DETACH, CODE, STEPS)  # fmt: skip
+            for _ in range(T % STEPS):
+                at, g_at, row = at - N, g_at - g_t, row - BLOCK
+                v = tl.load(scratch + row + n)
+                gv, share = _return(x, g, gx, at, g_at, N, g_t, g_n, n, inside, v, gv, share,
+                                    leak, threshold, rest, alpha, HAS_RATE, DIVIDE,
+                                    DECAY_INPUT, SOFT, DETACH, CODE, 1)  # fmt: skip
         if HAS_V:
-            tl.store(gv0 + n, gv.to(gv0.dtype.element_ty), mask=inside)
+            tl.store(gv0 + first + n, gv.to(gv0.dtype.element_ty), mask=inside)
         if HAS_RATE:
-            tl.store(sums + block, tl.sum(share, 0))
+            tl.store(sums + block, tl.sum(tl.where(inside, share, 0.0), 0))
         block += tl.num_programs(0)
 
 
 @triton.jit
-def ilif_forward(
-    x, s, v0, v1, T, N, blocks, beta, top, HAS_V: tl.constexpr, BLOCK: tl.constexpr
+def _fire(
+    x, s, at, N, n, inside, v, leak, threshold, rest,
+    DIVIDE: tl.constexpr, DECAY_INPUT: tl.constexpr, SOFT: tl.constexpr, STEPS: tl.constexpr,
 ):  # fmt: skip
-    """Integer spikes s (T, N), and the last membrane v1 (N,) where v0 is given."""
-    block = tl.program_id(0).to(tl.int64)
-    for _ in range(tl.program_id(0), blocks, tl.num_programs(0)):
-        n = block * BLOCK + tl.arange(0, BLOCK)
-        inside = n < N
-        v = _start(v0, n, inside, 0.0, HAS_V, BLOCK)
-        at = n
-        for _ in range(T):
-            u = beta * v + tl.load(x + at, mask=inside, other=0.0).to(tl.float32)
-            spikes = _spikes(u, top)
-            tl.store(s + at, spikes.to(s.dtype.element_ty), mask=inside)
-            v = u - spikes
-            at += N
-        if HAS_V:
-            tl.store(v1 + n, v.to(v1.dtype.element_ty), mask=inside)
-        block += tl.num_programs(0)
+    """A chunk's spikes; the offset and the membranes after it."""
+    now = rows(x, at, N, n, inside, STEPS)
+    for i in tl.static_range(STEPS):
+        h = charged(v, now[i], leak, rest, DIVIDE, DECAY_INPUT)
+        fired = h >= threshold
+        tl.store(s + at + n, fired.to(s.dtype.element_ty), mask=inside)
+        v = after(h, fired, threshold, rest, SOFT)
+        at += N
+    return at, v
 
 
 @triton.jit
-def ilif_backward(
-    x, g, g_t, g_n, gv1, v0, gx, gv0, scratch, T, N, blocks, beta, top,
-    HAS_V: tl.constexpr, HAS_GV: tl.constexpr, BLOCK: tl.constexpr,
+def _reset(
+    x, at, N, n, inside, v, leak, threshold, rest,
+    DIVIDE: tl.constexpr, DECAY_INPUT: tl.constexpr, SOFT: tl.constexpr, STEPS: tl.constexpr,
 ):  # fmt: skip
-    """Gradients of x (T, N), and of v0 where given. ``scratch`` takes bytes here: it is open."""
-    own = tl.program_id(0).to(tl.int64) * T * BLOCK + tl.arange(0, BLOCK)
-    block = tl.program_id(0).to(tl.int64)
-    for _ in range(tl.program_id(0), blocks, tl.num_programs(0)):
-        n = block * BLOCK + tl.arange(0, BLOCK)
-        inside = n < N
-        v = _start(v0, n, inside, 0.0, HAS_V, BLOCK)
-        at, g_at, row = n, n * g_n, own
-        for _ in range(T):
-            u = beta * v + tl.load(x + at, mask=inside, other=0.0).to(tl.float32)
-            opened = (u > 0) & (u < top)  # where the rounded clip lets a gradient through
-            tl.store(scratch + row, opened.to(tl.int8))
-            v = u - _spikes(u, top)
-            at, g_at, row = at + N, g_at + g_t, row + BLOCK
-        gv = _start(gv1, n, inside, 0.0, HAS_GV, BLOCK)
-        for _ in range(T):
-            at, g_at, row = at - N, g_at - g_t, row - BLOCK
-            gs = tl.load(g + g_at, mask=inside, other=0.0).to(tl.float32)
-            opened = tl.load(scratch + row) != 0
-            gu = gv + tl.where(opened, gs, 0.0)
-            tl.store(gx + at, gu.to(gx.dtype.element_ty), mask=inside)
-            gv = beta * gu
-        if HAS_V:
-            tl.store(gv0 + n, gv.to(gv0.dtype.element_ty), mask=inside)
-        block += tl.num_programs(0)
+    """The membranes after a chunk."""
+    now = rows(x, at, N, n, inside, STEPS)
+    for i in tl.static_range(STEPS):
+        h = charged(v, now[i], leak, rest, DIVIDE, DECAY_INPUT)
+        v = after(h, h >= threshold, threshold, rest, SOFT)
+    return v
 
 
 @triton.jit
-def _start(first, n, inside, rest, GIVEN: tl.constexpr, BLOCK: tl.constexpr):
-    """A block's first membranes, or their gradients."""
-    if GIVEN:
-        return tl.load(first + n, mask=inside, other=0.0).to(tl.float32)
-    return tl.zeros((BLOCK,), tl.float32) + rest
-
-
-@triton.jit
-def _charged(v, x, leak, rest, DIVIDE: tl.constexpr, DECAY_INPUT: tl.constexpr):
-    """Membranes after leak and input."""
-    drift = x - (v - rest) if DECAY_INPUT else v - rest
-    drift = tl.div_rn(drift, tl.zeros_like(drift) + leak) if DIVIDE else drift * leak
-    return v + drift if DECAY_INPUT else v - drift + x
-
-
-@triton.jit
-def _after(h, fired, threshold, rest, SOFT: tl.constexpr):
-    """Membranes after the reset."""
-    return tl.where(fired, h - threshold if SOFT else rest, h)
-
-
-@triton.jit
-def _before_reset(gv, gs, h, slope, threshold, rest, SOFT: tl.constexpr, DETACH: tl.constexpr):
-    """Gradient of the charged membrane, of that after the reset and of the spike."""
-    fired = h >= threshold
-    gh = gs * slope + (gv if SOFT else tl.where(fired, 0.0, gv))
-    if DETACH:
-        return gh
-    return gh - gv * (threshold if SOFT else h - rest) * slope
-
-
-@triton.jit
-def _spikes(u, top):
-    """floor(clip(u, 0, top) + 0.5); a NaN stays a NaN, as in torch."""
-    low = tl.where(u < 0, 0.0, u)
-    return tl.floor(tl.where(low > top, top, low) + 0.5)
-
-
-@triton.jit
-def _bell(x, alpha, CODE: tl.constexpr):
-    """The surrogate's derivative at x = membrane - threshold."""
-    if CODE == ATAN:
-        wide = HALF_PI * alpha * x
-        return alpha / 2 / (1.0 + wide * wide)
-    if CODE == SIGMOID:
-        p = 1.0 / (1.0 + tl.exp(-alpha * x))
-        return alpha * (1.0 - p) * p
-    if CODE == TRIANGLE:
-        return tl.maximum(alpha - alpha * alpha * tl.abs(x), 0.0)
-    if CODE == RECTANGLE:
-        return tl.where(tl.abs(x) < 0.5 / alpha, alpha, 0.0)
-    flat = 1.0 + alpha * tl.abs(x)
-    return 1.0 / (flat * flat)
+def _return(
+    x, g, gx, at, g_at, N, g_t, g_n, n, inside, v, gv, share, leak, threshold, rest, alpha,
+    HAS_RATE: tl.constexpr, DIVIDE: tl.constexpr, DECAY_INPUT: tl.constexpr, SOFT: tl.constexpr,
+    DETACH: tl.constexpr, CODE: tl.constexpr, STEPS: tl.constexpr,
+):  # fmt: skip
+    """A chunk's gradients of x; those of the membranes before it, and of 1 / tau so far."""
+    now = rows(x, at, N, n, inside, STEPS)
+    gs = rows(g, g_at, g_t, n * g_n, inside, STEPS)
+    slow = 1.0 / leak if DIVIDE else leak
+    old, hs = (v,), ()
+    for i in tl.static_range(STEPS):
+        h = charged(old[i], now[i], leak, rest, DIVIDE, DECAY_INPUT)
+        hs += (h,)
+        old += (after(h, h >= threshold, threshold, rest, SOFT),)
+        at += N
+    for i in tl.static_range(STEPS - 1, -1, -1):
+        at -= N
+        slope = bell(hs[i] - threshold, alpha, CODE)
+        gh = before_reset(gv, gs[i], hs[i], slope, threshold, rest, SOFT, DETACH)
+        gain = slow if DECAY_INPUT else 1.0
+        tl.store(gx + at + n, (gh * gain).to(gx.dtype.element_ty), mask=inside)
+        if HAS_RATE:
+            share += gh * (now[i] - (old[i] - rest) if DECAY_INPUT else rest - old[i])
+        gv = gh * (1.0 - slow)
+    return gv, share

@@ -284,8 +284,6 @@ def test_named_backends_never_fall_back(monkeypatch: pytest.MonkeyPatch) -> None
     assert x.grad is not None
     with pytest.raises(BackendUnavailableError, match="'numba' needs a built-in surrogate"):
         select.lif(x, None, rule, backend="numba")
-    with pytest.raises(BackendUnavailableError, match="'triton' has kernels for LIF and ILIF"):
-        select.readout(x, None, tau=2.0, decay_input=False, backend="triton")
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     with pytest.raises(
         BackendUnavailableError, match="'triton' needs CUDA tensors; got device cpu"
@@ -297,7 +295,7 @@ def test_named_backends_never_fall_back(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
-def test_other_devices_run_on_the_reference() -> None:
+def test_a_gpu_gives_the_same_spikes() -> None:
     x = random(5, 63, dtype=torch.float32, seed=0, shift=0.5)
     s, _ = select.ilif(x.cuda(), None, max_spikes=4, beta=0.25)
     assert torch.equal(s.cpu(), select.ilif(x, None, max_spikes=4, beta=0.25)[0])
