@@ -24,6 +24,7 @@ from neurospike.cli import (
     evaluate,
     sweep,
     train,
+    tune,
     view,
     warmup,
 )
@@ -52,6 +53,7 @@ app.add_typer(chips.app)
 app.command("baselines")(baselines.baselines)
 app.command("bench")(bench.bench)
 app.command("warmup")(warmup.warmup)
+app.command("tune")(tune.tune)
 
 
 def main(arguments: Sequence[str]) -> int:

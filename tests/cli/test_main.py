@@ -9,7 +9,7 @@ from neurospike.cli.main import main
 
 COMMANDS = (
     "demo", "train", "evaluate", "energy", "sweep", "encode", "detect", "view", "data", "bench",
-    "warmup", "baselines",
+    "warmup", "baselines", "tune",
 )  # fmt: skip
 
 

@@ -8,12 +8,12 @@ or a number of channels that a tile is made for, goes into the key as a string::
 
     key = (shape_class(rows), density_class(density), f"{c_in}x{c_out}", "bfloat16")
     found = lookup("sparse.convolve", features.device, key)
-    config = CONFIGS[0 if found is None else found["config"]]
+    config = default(rows) if found is None else CONFIGS[found["config"]]
 
 A kernel that asks so can be searched without another hook: inside ``forced(op, choice)`` every
-lookup of that operation answers ``choice``, backward passes included. The search tries
-``{"config": i}`` for each of the module's ``CONFIGS``, of which the first is the default, and
-``{"backend": name}`` where whole paths compete. ``cases.py`` lists what is searched.
+lookup of that operation answers ``choice``, backward passes included. The search tries the
+default (None), ``{"config": i}`` for each of the module's ``CONFIGS``, and ``{"backend": name}``
+where whole paths compete. ``cases.py`` lists what is searched.
 
 Nothing here imports Triton.
 """

@@ -18,30 +18,39 @@ from neurospike.kernels.tuning.table import Key, forced, record
 _log = logging.getLogger(__name__)
 
 
+DEFAULT = "default"
+
+PART = 4
+"""A case may use one part in so many of the time that is left: the first to run a kernel compiles
+all of its configurations, the others find them compiled."""
+
+
 @dataclass(frozen=True)
 class Case:
-    """An operation at one shape, and what competes for it.
+    """An operation at one shape, and what competes with its default.
 
     Attributes
     ----------
-    op, key
-        What callers will look up.
+    op
+        What callers look up. The key is the one that the call asks for.
+    shape
+        For people: "64 steps, 16384 neurons, bfloat16".
     choices
-        What a lookup may answer, by name; the first is the default.
+        What a lookup may answer, by name.
     make
         Makes the tensors on a device, and gives the call that is timed. It gives tensors back, by
         which candidates are compared.
     """
 
     op: str
-    key: Key
+    shape: str
     choices: Mapping[str, Mapping[str, Any]]
     make: Callable[[torch.device], Callable[[], Any]]
 
 
 @dataclass(frozen=True)
 class Result:
-    """What won.
+    """What won, ``DEFAULT`` or the name of a choice.
 
     Attributes
     ----------
@@ -52,6 +61,7 @@ class Result:
     """
 
     case: Case
+    key: Key
     winner: str
     seconds: dict[str, float]
     path: Path | None
@@ -59,13 +69,13 @@ class Result:
     @property
     def gain(self) -> float | None:
         """How many times faster than the default; None where that cannot run."""
-        default = self.seconds.get(next(iter(self.case.choices)))
+        default = self.seconds.get(DEFAULT)
         return None if default is None else default / self.seconds[self.winner]
 
     @property
     def left_out(self) -> list[str]:
         """Candidates that could not run, were wrong, or came too late."""
-        return [name for name in self.case.choices if name not in self.seconds]
+        return [name for name in (DEFAULT, *self.case.choices) if name not in self.seconds]
 
 
 def tune(
@@ -73,37 +83,44 @@ def tune(
 ) -> Iterator[Result | None]:
     """Search one case after another and record each; None for one that leaves nothing to choose.
 
-    Every case may use an equal share of the time that is left. It ends early when there is none.
+    It ends early when the time is up; what was found until then is kept.
     """
     clock = clock_of(device) if clock is None else clock
     end = clock.now() + limit_s
     for done, case in enumerate(cases):
-        share = (end - clock.now()) / (len(cases) - done)
-        if share <= 0:
+        left = end - clock.now()
+        if left <= 0:
             return
-        yield _search(case, device, clock, share)
+        yield _search(case, device, clock, left / min(PART, len(cases) - done))
 
 
 def _search(case: Case, device: torch.device, clock: Clock, limit_s: float) -> Result | None:
-    label = f"{case.op} {case.key}"
+    label = f"{case.op} ({case.shape})"
+    asked: set[Key] = set()
     try:
         call = case.make(device)
-        calls = {name: _with(case.op, choice, call) for name, choice in case.choices.items()}
+        every: dict[str, Mapping[str, Any] | None] = {DEFAULT: None, **case.choices}
+        calls = {name: _with(case.op, choice, call, asked) for name, choice in every.items()}
         seconds = medians(calls, clock, limit_s=limit_s, label=label)
     except (BackendUnavailableError, torch.OutOfMemoryError) as error:
         _log.info("%s: left as it is (%s)", label, " ".join(str(error).split())[:200])
         return None
-    if list(seconds) == list(case.choices)[:1]:
+    if list(seconds) == [DEFAULT]:
         _log.info("%s: left as it is, nothing was tried against the default", label)
         return None
+    (key,) = asked  # a case is one kernel at one shape
     best = winner(seconds)
-    path = record(case.op, device, case.key, case.choices[best], seconds=seconds)
-    return Result(case, best, seconds, path)
+    path = record(case.op, device, key, every[best], seconds=seconds)
+    return Result(case, key, best, seconds, path)
 
 
-def _with(op: str, choice: Mapping[str, Any], call: Callable[[], Any]) -> Callable[[], Any]:
+def _with(
+    op: str, choice: Mapping[str, Any] | None, call: Callable[[], Any], asked: set[Key]
+) -> Callable[[], Any]:
     def run() -> Any:
-        with forced(op, choice):
-            return call()
+        with forced(op, choice) as keys:
+            made = call()
+        asked.update(keys)
+        return made
 
     return run

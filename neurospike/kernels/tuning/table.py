@@ -41,14 +41,14 @@ class Row:
     op, key
         What was measured: ``("neurons.lif", (4, 65536, "float32"))``.
     choice
-        What ``lookup`` answers.
+        What ``lookup`` answers; None where the default is best.
     seconds
         Median of each candidate that ran.
     """
 
     op: str
     key: Key
-    choice: dict[str, Any]
+    choice: dict[str, Any] | None
     seconds: dict[str, float]
 
 
@@ -73,11 +73,11 @@ _lock = threading.RLock()
 _tables: dict[torch.device, _Table] = {}
 _own: dict[Identity, dict[tuple[str, Key], Row]] = {}
 _told: set[str] = set()
-_forced: dict[str, dict[str, Any] | None] = {}
+_forced: dict[str, tuple[dict[str, Any] | None, list[Key]]] = {}
 
 
 def lookup(op: str, device: torch.device, key: Key) -> dict[str, Any] | None:
-    """The choice measured on this card for a key, or the nearest; None where nothing was.
+    """The choice measured on this card for a key, or the nearest; None is the default.
 
     The dictionary is the table's own: read it, do not write it.
 
@@ -91,7 +91,9 @@ def lookup(op: str, device: torch.device, key: Key) -> dict[str, Any] | None:
     True
     """
     if op in _forced:
-        return _forced[op]
+        choice, asked = _forced[op]
+        asked.append(key)
+        return choice
     table = _tables.get(device)
     if table is None:
         table = _open(device)
@@ -104,16 +106,16 @@ def lookup(op: str, device: torch.device, key: Key) -> dict[str, Any] | None:
 
 
 @contextmanager
-def forced(op: str, choice: Mapping[str, Any] | None) -> Iterator[None]:
+def forced(op: str, choice: Mapping[str, Any] | None) -> Iterator[list[Key]]:
     """Answer every lookup of an operation with one choice, or with None; for searches.
 
-    It holds for the whole process: backward passes run on threads of their own, which no variable
-    of a context would reach.
+    It gives the list of the keys that are asked for. It holds for the whole process: backward
+    passes run on threads of their own, which no variable of a context would reach.
     """
-    before = dict(_forced)
-    _forced[op] = None if choice is None else dict(choice)
+    before, asked = dict(_forced), list[Key]()
+    _forced[op] = (None if choice is None else dict(choice), asked)
     try:
-        yield
+        yield asked
     finally:
         _forced.clear()
         _forced.update(before)
@@ -123,11 +125,13 @@ def record(
     op: str,
     device: torch.device,
     key: Key,
-    choice: Mapping[str, Any],
+    choice: Mapping[str, Any] | None,
     *,
     seconds: Mapping[str, float] | None = None,
 ) -> Path | None:
     """Keep a choice, on disk too; the table's path, or None where it could not be written.
+
+    None is kept as well: the default was measured and is best, whatever is best for near sizes.
 
     Raises
     ------
@@ -139,7 +143,7 @@ def record(
         raise ArgumentError(
             f"tuning.record.device: must be a CUDA device or a CPU that is there; got {device}."
         )
-    row = Row(op, tuple(key), dict(choice), dict(seconds or {}))
+    row = Row(op, tuple(key), None if choice is None else dict(choice), dict(seconds or {}))
     _check(row)
     with _lock:
         own = _own.setdefault(found, {})
@@ -277,8 +281,9 @@ def _read(path: Path, found: Identity) -> list[Row]:
         return []
 
 
-def _row(op: str, key: list[Any], choice: dict[str, Any], seconds: dict[str, float]) -> Row:
-    row = Row(str(op), tuple(key), dict(choice), {k: float(v) for k, v in seconds.items()})
+def _row(op: str, key: list[Any], choice: Any, seconds: dict[str, float]) -> Row:
+    taken = {name: float(value) for name, value in seconds.items()}
+    row = Row(str(op), tuple(key), None if choice is None else dict(choice), taken)
     _check(row)
     return row
 

@@ -67,8 +67,9 @@ def test_an_answer_for_a_near_size_gives_way_to_a_measured_one() -> None:
 def test_a_forced_choice_stands_before_the_table() -> None:
     record("op", CPU, (1024,), {"config": 3})
     with forced("op", {"config": 1}):
-        with forced("op", None):
+        with forced("op", None) as asked:
             assert lookup("op", CPU, (1024,)) is None
+        assert asked == [(1024,)]
         assert lookup("op", torch.device("meta"), ()) == {"config": 1}
         assert lookup("other", CPU, (1024,)) is None
     assert lookup("op", CPU, (1024,)) == {"config": 3}
