@@ -53,7 +53,8 @@ def cores(threads: int) -> Iterator[None]:
     """Hold torch's and numba's loops to so many threads inside the block."""
     before = torch.get_num_threads(), numba.get_num_threads()
     torch.set_num_threads(threads)
-    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+    limits: Any = numba.config
+    numba.set_num_threads(min(threads, limits.NUMBA_NUM_THREADS))
     try:
         yield
     finally:

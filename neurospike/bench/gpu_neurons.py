@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -71,9 +72,7 @@ def forwards(rig: Rig, layers: dict[str, Layer], T: int, N: int) -> Candidates:
     def copy() -> None:
         place.copy_(x)
 
-    found: dict[str, Any] = {
-        name: (lambda layer=layer: infer(layer)) for name, layer in layers.items()
-    }
+    found: dict[str, Any] = {name: partial(infer, layer) for name, layer in layers.items()}
     return {**found, COPY: copy}
 
 
@@ -86,7 +85,7 @@ def trainings(rig: Rig, layers: dict[str, Layer], T: int, N: int) -> Candidates:
         s = layer(x)
         return s, *torch.autograd.grad(s, x, upstream)
 
-    return {name: (lambda layer=layer: train(layer)) for name, layer in layers.items()}
+    return {name: partial(train, layer) for name, layer in layers.items()}
 
 
 def _layers(device: torch.device) -> dict[str, Layer]:

@@ -131,7 +131,8 @@ def _candidates(
     pairs = _pairs(active)
 
     def ours(x: Tensor) -> Tensor:
-        return low(VoxelTensor.on(active, x)).features
+        y: Tensor = low(VoxelTensor.on(active, x)).features
+        return y
 
     def plain(x: Tensor) -> Tensor:
         return gather_gemm_scatter(x, low.weight, pairs)

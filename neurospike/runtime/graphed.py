@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from neurospike.errors import ArgumentError, StateError
-from neurospike.nn.stateful import State
+from neurospike.nn.stateful import State, Stateful
 from neurospike.runtime.devices import device_of
 
 Run = Callable[[], None]
@@ -79,7 +79,7 @@ class GraphedStream:
         capture: Capture | None = None,
     ) -> None:
         _check_model(model)
-        self._model: Any = model
+        self._model = cast(Stateful, model)
         self._x = _input_like(model, example)
         if capture is None and self._x.is_cuda:
             capture = CudaCapture(self._x.device)
@@ -156,7 +156,7 @@ class CudaCapture:
     def __call__(self, run: Run) -> Run:
         """Warm up, capture; replaying allocates nothing."""
         with torch.cuda.device(self.device):
-            aside = torch.cuda.Stream()
+            aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
             aside.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(aside):
                 for _ in range(WARM_UP):
@@ -224,7 +224,7 @@ def _said(x: Tensor) -> str:
 
 def _memory(x: Tensor) -> int:
     """What tells whether two tensors lie in the same memory."""
-    return x.untyped_storage()._cdata
+    return int(x.untyped_storage()._cdata)
 
 
 def _shapes(state: State) -> list[tuple[int, ...]]:
