@@ -34,6 +34,24 @@ def test_layers_import_no_optional_package_and_compile_nothing() -> None:
     assert not loaded & {"open3d", "lightning", "matplotlib", "h5py", "typer", "rich", "triton"}
 
 
+RUN_ON_CPU = """
+import torch
+from neurospike import models, sparse
+cloud = models.e3dsnn("T", num_classes=4, in_features=3)
+sites = torch.cartesian_prod(torch.zeros(1, dtype=torch.int32), *[torch.arange(3).int()] * 3)
+x = sparse.VoxelTensor(sites, torch.randn(27, 3), (16, 16, 16), 1)
+cloud(x).sum().backward()
+sound = models.delay_net("shd", hidden=8, layers=1)
+sound(torch.rand(12, 2, 140)).sum().backward()
+"""
+
+
+def test_networks_on_a_cpu_never_import_triton() -> None:
+    loaded = modules_after(RUN_ON_CPU)
+    assert "neurospike" in loaded
+    assert "triton" not in loaded
+
+
 def test_a_bare_datasets_is_refused() -> None:
     done = subprocess.run(
         [
