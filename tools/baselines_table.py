@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -160,8 +160,11 @@ def _side(plan: Plan, job: Job, macs: int) -> int:
     known = models.read_info(job.folder(plan.runs) / BEST_WEIGHTS).arguments
     shape = {name: known[name] for name in ("in_channels", "num_classes")}
     for side in SIDES:
+        image = replace(job, side=side).recipe(None).image
+        if image is None:  # no baseline is without one
+            break
         try:
-            fitted(job.model, **shape, image_size=side, macs=macs)
+            fitted(job.model, **shape, image_size=image.size, macs=macs)
         except ArgumentError:
             continue
         return side

@@ -19,7 +19,7 @@ from neurospike.train.tasks import build_task
 @pytest.mark.parametrize(
     ("name", "model", "channels"),
     [
-        ("solids", "metaformer:identity", 6),
+        ("solids", "metaformer:identity", 4),
         ("solids", "pointnet", 6),
         ("spoken-tones", "convit", 1),
     ],
@@ -51,6 +51,22 @@ def test_a_baseline_sees_the_samples_of_the_recipe(name: str, model: str, channe
     ).eval()
     with torch.no_grad():
         assert net(images).shape == (3, 4)
+
+
+def test_a_mosaic_is_half_as_wide_again_as_high_and_what_the_network_takes() -> None:
+    sizes = {
+        ("convit", None): (64, 96),
+        ("convit", 32): (32, 48),
+        ("convnext", 32): (32, 64),
+    }
+    for (model, side), expected in sizes.items():
+        image = with_baseline(load_recipe("solids"), model, image_size=side).image
+        assert image is not None
+        assert (image.projection, image.size) == ("mosaic", expected)
+        assert image.options == {"point_range": 1.25, "normals": True}
+    depth = with_baseline(load_recipe("solids"), "convit", projection="depth").image
+    assert depth is not None
+    assert depth.size == (64, 64)
 
 
 def test_sound_becomes_energies_and_events_stay() -> None:

@@ -4,6 +4,7 @@ from neurospike.encoders.projections.birds_eye import BirdsEye
 from neurospike.encoders.projections.create import create_projection, projection_names
 from neurospike.encoders.projections.dense_voxels import DenseVoxels
 from neurospike.encoders.projections.depth_views import DepthViews
+from neurospike.encoders.projections.mosaic import Mosaic
 from neurospike.encoders.projections.point_patches import PointPatches
 from neurospike.encoders.projections.point_set import PointSet
 from neurospike.encoders.projections.projection import Image, Panel, Projection
@@ -15,6 +16,7 @@ __all__ = [
     "DenseVoxels",
     "DepthViews",
     "Image",
+    "Mosaic",
     "Panel",
     "PointPatches",
     "PointSet",

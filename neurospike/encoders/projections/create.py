@@ -9,6 +9,7 @@ from typing import Any
 from neurospike.encoders.projections.birds_eye import BirdsEye
 from neurospike.encoders.projections.dense_voxels import DenseVoxels
 from neurospike.encoders.projections.depth_views import DepthViews
+from neurospike.encoders.projections.mosaic import Mosaic
 from neurospike.encoders.projections.point_patches import PointPatches
 from neurospike.encoders.projections.point_set import PointSet
 from neurospike.encoders.projections.projection import Projection
@@ -19,6 +20,7 @@ from neurospike.errors import ArgumentError
 _KNOWN: dict[str, type[Projection]] = {
     "birds-eye": BirdsEye,
     "depth": DepthViews,
+    "mosaic": Mosaic,
     "patches": PointPatches,
     "points": PointSet,
     "range": RangeImage,

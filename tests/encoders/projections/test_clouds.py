@@ -9,6 +9,7 @@ from neurospike.encoders.projections import (
     BirdsEye,
     DenseVoxels,
     DepthViews,
+    Mosaic,
     Projection,
     RangeImage,
     create_projection,
@@ -20,6 +21,7 @@ from tests.encoders.projections.clouds import NAMES, RANGE, cloud
 
 ALL = tuple(oracles.EYES)
 SIZE = (8, 6)
+_SIGNS = {"+": 1, "-": -1}
 
 
 def project(projection: Projection, points: Any) -> Any:
@@ -52,6 +54,52 @@ def test_depth_is_that_of_a_loop(name: str, views: tuple[str, ...]) -> None:
     points = cloud(name)
     image = project(DepthViews(SIZE, views=views, point_range=RANGE), points)
     np.testing.assert_allclose(image, oracles.depth(points, RANGE, SIZE, views), atol=1e-6)
+
+
+@pytest.mark.parametrize("dot", [1, 3])
+def test_normals_are_those_of_the_point_seen(dot: int) -> None:
+    points = cloud("many")[:, :3]
+    rng = np.random.default_rng(3)
+    normals = rng.normal(size=points.shape).astype(np.float32)
+    made = DepthViews(SIZE, views=ALL, point_range=RANGE, normals=True, dot=dot)
+    image = project(made, np.concatenate([points, normals], axis=1))
+    plain = project(DepthViews(SIZE, views=ALL, point_range=RANGE, dot=dot), points)
+    assert np.array_equal(image[::4], plain)
+    for number, eyes in enumerate(oracles.EYES[name] for name in ALL):
+        near, *seen = image[4 * number : 4 * number + 4]
+        assert (seen[0] >= 0).all()
+        (sign, axis), *_ = [(_SIGNS[s], "xyz".index(c)) for s, c in eyes]
+        low, high = RANGE[axis], RANGE[axis + 3]
+        nearness = 0.5 + 0.5 * (points[:, axis] - (low if sign > 0 else high)) * sign / (high - low)
+        for row, column in np.argwhere(near > 0):
+            who = int(np.abs(nearness - near[row, column]).argmin())
+            own = [_SIGNS[s] * normals[who, "xyz".index(c)] for s, c in eyes]
+            expected = np.array(own) * (-1 if own[0] < 0 else 1)
+            found = [part[row, column] for part in seen]
+            np.testing.assert_allclose(found, expected, atol=1e-6)
+        assert not np.array(seen)[:, near == 0].any()
+
+
+@pytest.mark.parametrize("normals", [False, True])
+def test_a_mosaic_has_its_views_in_two_rows(normals: bool) -> None:
+    points = np.random.default_rng(0).uniform(-1, 1, (300, 6)).astype(np.float32)
+    options: dict[str, Any] = {"point_range": 1.0, "normals": normals}
+    mosaic = Mosaic((11, 20), **options)
+    views = DepthViews((5, 6), **options)
+    image, apart = project(mosaic, points), project(views, points)
+    assert image.shape == (mosaic.channels, 11, 20) == (4 if normals else 1, 11, 20)
+    assert not image[:, 10:].any()
+    assert not image[:, :, 18:].any()
+    for number in range(6):
+        row, column = 5 * (number // 3), 6 * (number % 3)
+        own = apart[mosaic.channels * number : mosaic.channels * (number + 1)]
+        assert np.array_equal(image[:, row : row + 5, column : column + 6], own)
+    back, expected = mosaic.inverse(image)["points"], views.inverse(apart)["points"]
+    assert np.array_equal(back, expected)
+    assert back.shape[1] == (6 if normals else 3)
+    titles = [panel.title for panel in mosaic.panels(image)]
+    assert titles == [panel.title for panel in views.panels(apart)]
+    assert len(titles) == 6 * mosaic.channels
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -207,6 +255,8 @@ def test_points_that_cannot_be_projected_are_named(name: str, points: Any, match
         ("range", {"size": 4, "up_deg": "high"}, "RangeImage.up_deg: must be real"),
         ("range", {"size": 4, "down_deg": [1, 2]}, "RangeImage.down_deg: must be one number"),
         ("range", {"size": "64"}, "RangeImage.size: must be a whole number"),
+        ("mosaic", {"size": (1, 3)}, "Mosaic.size: must have a pixel for each of 2 x 3 views"),
+        ("mosaic", {"size": 8, "views": []}, "must be a list of some of front, back"),
         ("depth", {"size": 4, "views": 3}, "must be a list of some of front, back"),
         ("depth", {"size": 4, "views": [["top"]]}, "must be a list of some of front, back"),
         ("depth", {"size": 4, "point_range": "wide"}, "DepthViews.point_range: must be real"),
