@@ -28,13 +28,16 @@ def run(repeats: int = 15) -> list[Row]:
 
 
 def default_networks() -> dict[str, Network]:
-    """The SHD network, and a perceptron of LIF neurons, with the shape of a step's input."""
+    """The SHD network with whole delays, and a perceptron of LIF neurons; a step's input shape."""
     torch.manual_seed(0)
     perceptron = spiking.SpikingSequential(
         nn.Linear(256, 512), spiking.LIF(2.0), nn.Linear(512, 512), spiking.LIF(2.0),
         nn.Linear(512, 20), spiking.LeakyReadout(2.0),
     )  # fmt: skip
     shd = delay_net("shd")
+    for layer in shd:
+        if isinstance(layer, spiking.DelayLinear):
+            layer.round_delays_()
     return {"SHD network, 2 x 256": (shd, (1, 140)), "LIF, 2 x 512": (perceptron, (1, 256))}
 
 

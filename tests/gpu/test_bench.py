@@ -9,7 +9,6 @@ from neurospike.bench import (
     clouds,
     delays,
     gpu_delays,
-    gpu_networks,
     gpu_neurons,
     gpu_sparse,
     gpu_streaming,
@@ -62,11 +61,6 @@ def test_sparse(pretended: Card) -> None:
     # Without training: what torch makes in index_select's backward is not on the pretended card.
     tiny = {"a surface": clouds.surfaces(1, 40, 8)}
     check(gpu_sparse.measure(RIG, tiny, channels=(4,), precisions=(), densities=(0.3,)))
-
-
-def test_networks(pretended: Card) -> None:
-    surface = clouds.surfaces(1, 40, 16)
-    check(gpu_networks._beside(RIG, "evaluation", surface, gpu_networks._evaluation))
 
 
 def test_delays(pretended: Card, monkeypatch: pytest.MonkeyPatch) -> None:
