@@ -113,11 +113,12 @@ class ActiveSet:
 
     def to(self, device: torch.device | str) -> ActiveSet:
         """The same set on another device; maps are rebuilt there on first use."""
-        if self.coords.device == torch.device(device):
+        coords = self.coords.to(device)
+        if coords is self.coords:
             return self
         parent = None if self.parent is None else self.parent.to(device)
         return ActiveSet(
-            self.coords.to(device),
+            coords,
             self.spatial_shape,
             self.batch_size,
             stride=self.stride,
@@ -146,8 +147,8 @@ def linear_keys(coords: Tensor, spatial_shape: Shape3) -> Tensor:
     return ((c[:, 0] * x + c[:, 1]) * y + c[:, 2]) * z + c[:, 3]
 
 
-def check_coords(owner: str, coords: Tensor, spatial_shape: Shape3, batch_size: int) -> None:
-    """Raise unless coords is an integer (N, 4) inside the grid, whose keys fit in int64."""
+def check_grid(owner: str, coords: Tensor, spatial_shape: Shape3, batch_size: int) -> None:
+    """Raise unless coords are integers (N, 4), on a grid whose keys fit in int64."""
     if coords.ndim != 2 or coords.shape[1] != 4 or coords.dtype.is_floating_point:
         raise ArgumentError(
             f"{owner}.coords: must be integers of shape (N, 4) as (batch, i, j, k); "
@@ -172,13 +173,42 @@ def check_coords(owner: str, coords: Tensor, spatial_shape: Shape3, batch_size: 
             f"{owner}.spatial_shape: {spatial_shape} x batch {batch_size} exceeds the key range "
             "of 2^62 cells; use a coarser voxel size or a smaller batch."
         )
-    if coords.shape[0] == 0:
-        return
-    low = coords.amin(0).tolist()
-    high = coords.amax(0).tolist()
+
+
+def checked_set(owner: str, coords: Tensor, spatial_shape: Shape3, batch_size: int) -> ActiveSet:
+    """The set of rows that ``check_grid`` let pass; raise unless they ascend inside the grid.
+
+    The values are read back once, together: a GPU is waited for once.
+    """
+    active = ActiveSet(coords.to(torch.int32).contiguous(), spatial_shape, batch_size)
+    if len(active) == 0:
+        return active
+    unordered = (active.keys.diff() <= 0).any()[None]
+    low, high, (broken, *_) = (
+        torch.cat([coords.amin(0), coords.amax(0), unordered.expand(4)]).view(3, 4).tolist()
+    )
     limits = (batch_size, *spatial_shape)
     if min(low) < 0 or any(h >= limit for h, limit in zip(high, limits, strict=True)):
         raise ArgumentError(
             f"{owner}.coords: rows must lie in [0, {limits}); got minimum {tuple(low)} and "
             f"maximum {tuple(high)}. Crop the points, or enlarge spatial_shape or batch_size."
         )
+    if broken:
+        raise _unordered(owner, active)
+    return active
+
+
+def _unordered(owner: str, active: ActiveSet) -> ArgumentError:
+    steps, coords = active.keys.diff(), active.coords
+    at = int((steps <= 0).nonzero()[0, 0])
+    duplicate = int(steps[at]) == 0
+    kind = "duplicate" if duplicate else "unsorted"
+    remedy = (
+        "merge duplicates, for instance with encoders.Voxelizer"
+        if duplicate
+        else f"use {owner}.from_unsorted"
+    )
+    return ArgumentError(
+        f"{owner}.coords: rows must be ascending and unique; rows {at} and {at + 1} are {kind}: "
+        f"{coords[at].tolist()}, {coords[at + 1].tolist()}; {remedy}."
+    )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from neurospike.errors import ArgumentError
-from neurospike.sparse.active_set import ActiveSet, Shape3, check_coords, linear_keys
+from neurospike.sparse.active_set import ActiveSet, Shape3, check_grid, checked_set, linear_keys
 
 
 class VoxelTensor:
@@ -34,7 +34,7 @@ class VoxelTensor:
 
     Cost
     ----
-    O(N) to check; ``from_unsorted`` sorts first.
+    O(N) to check; ``from_unsorted`` sorts first. A GPU is waited for once.
 
     Examples
     --------
@@ -57,25 +57,8 @@ class VoxelTensor:
         self, coords: Tensor, features: Tensor, spatial_shape: Sequence[int], batch_size: int
     ) -> None:
         shape = _shape3(spatial_shape)
-        check_coords("VoxelTensor", coords, shape, batch_size)
-        coords = coords.to(torch.int32).contiguous()
-        self.active = ActiveSet(coords, shape, batch_size)
-        keys = self.active.keys
-        if keys.numel() > 1:
-            steps = keys[1:] - keys[:-1]
-            if bool((steps <= 0).any()):
-                at = int((steps <= 0).nonzero()[0, 0])
-                kind = "duplicate" if int(steps[at]) == 0 else "unsorted"
-                remedy = (
-                    "merge duplicates, for instance with encoders.Voxelizer"
-                    if kind == "duplicate"
-                    else "use VoxelTensor.from_unsorted"
-                )
-                raise ArgumentError(
-                    f"VoxelTensor.coords: rows must be ascending and unique; rows {at} and "
-                    f"{at + 1} are {kind}: {coords[at].tolist()}, {coords[at + 1].tolist()}; "
-                    f"{remedy}."
-                )
+        check_grid("VoxelTensor", coords, shape, batch_size)
+        self.active = checked_set("VoxelTensor", coords, shape, batch_size)
         self.virtual_steps = 1
         self.one_step = False
         self.features = _check_features(features, len(self.active))
@@ -86,7 +69,7 @@ class VoxelTensor:
     ) -> VoxelTensor:
         """Sort the rows, features with them, then build; duplicates still raise."""
         shape = _shape3(spatial_shape)
-        check_coords("VoxelTensor", coords, shape, batch_size)
+        check_grid("VoxelTensor", coords, shape, batch_size)
         _check_features(features, coords.shape[0])
         order = torch.argsort(linear_keys(coords, shape))
         return cls(coords[order], features.index_select(-2, order), shape, batch_size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import torch
@@ -25,7 +26,17 @@ class Rules:
         Rows of the input and of the output features.
     """
 
-    __slots__ = ("_derived", "_mirrored", "_pairs", "_table", "n_in", "n_out", "volume")
+    __slots__ = (
+        "__weakref__",
+        "_derived",
+        "_mirrored",
+        "_pairs",
+        "_table",
+        "_turned_from",
+        "n_in",
+        "n_out",
+        "volume",
+    )
 
     def __init__(
         self, inputs: Tensor, outputs: Tensor, bounds: Tensor, *, n_in: int, n_out: int
@@ -33,6 +44,7 @@ class Rules:
         self._pairs: tuple[Tensor, Tensor, Tensor] | None = (inputs, outputs, bounds)
         self._table: Tensor | None = None
         self._mirrored = False
+        self._turned_from: weakref.ref[Rules] | None = None
         self.volume = bounds.shape[0] - 1
         self.n_in = n_in
         self.n_out = n_out
@@ -46,7 +58,7 @@ class Rules:
         """
         made = cls.__new__(cls)
         made._pairs, made._table = None, table
-        made._mirrored = mirrored
+        made._mirrored, made._turned_from = mirrored, None
         made.volume, made.n_out = table.shape
         made.n_in = n_in
         made._derived = {}
@@ -81,6 +93,11 @@ class Rules:
         low, high = int(bounds[offset]), int(bounds[offset + 1])
         return inputs[low:high], outputs[low:high]
 
+    @property
+    def has_table(self) -> bool:
+        """Whether ``table`` is there, and need not be made of the pairs first."""
+        return self._table is not None
+
     def table(self) -> Tensor:
         """int32 (K, n_out): the input row that each output meets at each offset, or -1.
 
@@ -95,7 +112,11 @@ class Rules:
 
     def transposed(self) -> Rules:
         """The same pairs with the two sides exchanged; lists are not copied: both ascend."""
+        before = None if self._turned_from is None else self._turned_from()
+        if before is not None:
+            return before
         turned: Rules = self.derived("transposed", self._transposed)
+        turned._turned_from = weakref.ref(self)
         return turned
 
     def fan_in(self) -> Tensor:

@@ -1,0 +1,160 @@
+"""What makes the host wait for a GPU, told by a card that is only pretended, its kernels real."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch.utils._python_dispatch import _disable_current_modes
+from triton.runtime import interpreter
+
+from neurospike.encoders import SpikeVoxelCoding, Voxelizer
+from neurospike.kernels import devices
+from neurospike.nn import (
+    ILIF,
+    SparseBatchNorm,
+    SparseConv3d,
+    SparseGlobalPool,
+    SparseInverseConv3d,
+    SubmanifoldConv3d,
+    ToBEV,
+    ToDense,
+)
+from neurospike.sparse import VoxelTensor
+from tests.gpu.pretending import CARD, Card, OnCard, card
+
+pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="pretends a card of its own")
+
+GRID = (5, 4, 6)
+
+
+def held(value: Any) -> Any:
+    return value.held if isinstance(value, OnCard) else value
+
+
+@pytest.fixture
+def pretended(monkeypatch: pytest.MonkeyPatch) -> Iterator[Card]:
+    """A card on which Triton's kernels are interpreted."""
+    own = interpreter.GridExecutor.__call__
+
+    def launch(self: Any, *args: Any, **options: Any) -> Any:
+        with _disable_current_modes():
+            return own(self, *map(held, args), **{k: held(v) for k, v in options.items()})
+
+    monkeypatch.setattr(interpreter.GridExecutor, "__call__", launch)
+    monkeypatch.setattr(devices, "multiprocessors", lambda _: 1)
+    with card() as found:
+        yield found
+
+
+def cloud(device: torch.device, channels: int = 3, *, steps: int | None = None) -> VoxelTensor:
+    rng = torch.Generator().manual_seed(0)
+    cells = GRID[0] * GRID[1] * GRID[2]
+    keys = torch.randperm(2 * cells, generator=rng)[:30].sort().values
+    coords = torch.stack(torch.unravel_index(keys, (2, *GRID)), 1).int()
+    rows = (30, channels) if steps is None else (steps, 30, channels)
+    features = torch.randn(rows, generator=rng)
+    return VoxelTensor(coords, features, GRID, 3).to(device)
+
+
+def test_a_submanifold_layer_waits_for_nothing_forward_or_backward(pretended: Card) -> None:
+    torch.manual_seed(0)
+    layer, results = SubmanifoldConv3d(3, 4, bias=True), []
+    for device in (CARD, torch.device("cpu")):
+        x, layer = cloud(device), layer.to(device)
+        features = x.features.requires_grad_()
+        pretended.waits.clear()
+        y = layer(x).features
+        grads = torch.autograd.grad(y.square().sum(), (features, *layer.parameters()))
+        fan_in = layer.kernel_map(x).fan_in(), layer.kernel_map(x).fan_out()
+        assert pretended.waits == []
+        results.append([held(one) for one in (y, *grads, *fan_in)])
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
+
+
+def test_down_and_up_wait_for_the_number_of_sites(pretended: Card) -> None:
+    torch.manual_seed(0)
+    down = SparseConv3d(3, 4, kernel_size=3, stride=2, padding=1)
+    up, results = SparseInverseConv3d(4, 2, of=down), []
+    for device in (CARD, torch.device("cpu")):
+        x, down, up = cloud(device, steps=2), down.to(device), up.to(device)
+        features = x.features.requires_grad_()
+        pretended.waits.clear()
+        y = up(down(x))
+        assert y.active is x.active
+        weights = (features, down.weight, up.weight)
+        grads = torch.autograd.grad(y.features.square().sum(), weights)
+        assert [name for name, _ in pretended.waits] == (["_unique2"] if device == CARD else [])
+        results.append([held(one) for one in (y.features, *grads)])
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        SparseGlobalPool("mean"),
+        SparseGlobalPool("max"),
+        ToDense(),
+        ToBEV(),
+        SparseBatchNorm(3),
+        ILIF(),
+    ],
+    ids=lambda layer: repr(layer),
+)
+def test_layers_on_voxels_wait_for_nothing(layer: Any, pretended: Card) -> None:
+    results = []
+    for device in (CARD, torch.device("cpu")):
+        x, layer = cloud(device, steps=2), layer.to(device)
+        features = x.features.requires_grad_()
+        pretended.waits.clear()
+        y = layer(x)
+        y = y.features if isinstance(y, VoxelTensor) else y
+        (grad,) = torch.autograd.grad(y.sin().sum(), features)
+        assert pretended.waits == []
+        results.append([held(y), held(grad)])
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
+
+
+def test_the_stem_waits_for_nothing(pretended: Card) -> None:
+    torch.manual_seed(0)
+    stem = SpikeVoxelCoding(3, 4, steps=2).to(CARD)
+    x = cloud(CARD)
+    pretended.waits.clear()
+    spikes = stem(x)
+    spikes.features.sum().backward()
+    assert pretended.waits == []
+
+
+def test_voxels_are_checked_by_one_look_at_them(pretended: Card) -> None:
+    x = cloud(CARD)
+    coords, features = x.coords, x.features
+    pretended.waits.clear()
+    VoxelTensor(coords, features, GRID, 2)
+    assert [name for name, _ in pretended.waits] == ["_to_copy"]
+    VoxelTensor.from_unsorted(coords.flip(0), features, GRID, 2)
+    assert [name for name, _ in pretended.waits] == ["_to_copy"] * 2
+
+
+@pytest.mark.parametrize("reduce", ["mean", "random", "first"])
+def test_the_voxeliser_waits_for_sizes(reduce: Any, pretended: Card) -> None:
+    rng = torch.Generator().manual_seed(0)
+    points, batch = torch.randn(80, 3, generator=rng), torch.arange(80) % 3
+    points[7, 1] = torch.nan
+    for limits, samples, waits in (
+        ((-1, -1, -1, 1, 1, 1), None, 1),
+        ((-1, -1, -1, 1, 1, 1), batch, 2),
+        (None, batch, 3),
+    ):
+        voxelizer = Voxelizer(0.4, limits, reduce)
+        there = (points.to(CARD), None, None if samples is None else samples.to(CARD))
+        pretended.waits.clear()
+        pretended.uploads.clear()
+        ours = voxelizer.voxelize(*there)
+        assert len(pretended.waits) == waits
+        assert pretended.uploads == []
+        right = voxelizer.voxelize(points, None, samples)
+        assert torch.equal(held(ours.voxels.features), right.voxels.features)
+        assert torch.equal(held(ours.point_to_voxel), right.point_to_voxel)
