@@ -8,7 +8,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from neurospike.bench.gpu_rig import Rig
 from neurospike.bench.harness import machine
 from neurospike.bench.places import fill, has_places
 from neurospike.errors import ArgumentError, MissingExtraError
@@ -62,6 +61,8 @@ def run_suites(
     if repeats < 1:
         raise ArgumentError(f"bench.repeats: must be 1 or more; got {repeats}.")
     if set(chosen) & set(GPU_SUITES):
+        from neurospike.bench.gpu_rig import Rig
+
         Rig.cuda(repeats)
     filled = out is not None and has_places(out, chosen)
     rows: list[Row] = []
