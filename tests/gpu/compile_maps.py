@@ -18,7 +18,8 @@ def case_submanifold() -> None:
 def case_strided() -> None:
     for kernel, padding in (((2, 2, 2), (0, 0, 0)), ((3, 3, 3), (1, 1, 1))):
         geometry = strided(kernel, (2, 2, 2), padding, (1, 1, 1), GRID)
-        maps_gpu.build_rules(SITES, maps_gpu.output_coords(SITES, geometry), geometry)
+        rules = maps_gpu.build_rules(SITES, maps_gpu.output_coords(SITES, geometry), geometry)
+        rules.transposed()
 
 
 def case_edges_beyond_int32() -> None:

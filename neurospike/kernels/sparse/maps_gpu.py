@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import torch
@@ -59,7 +60,21 @@ def build_rules(coords_in: Tensor, coords_out: Tensor, geometry: Geometry) -> Ru
         *g.dilation, *g.in_shape,
         KERNEL_Z=g.kernel[2], MIRRORED=mirrored, ADJACENT=g.dilation[2] == 1,
     )  # fmt: skip
-    return Rules.from_table(table, n_in=n_in, mirrored=mirrored)
+    turn = _flipped if mirrored else partial(_turned, n_in=n_in)
+    return Rules.from_table(table, n_in=n_in, turn=turn)
+
+
+def _flipped(table: Tensor) -> Tensor:
+    """A mirrored map with its sides exchanged: opposite offsets change places."""
+    return table.flip(0)
+
+
+def _turned(table: Tensor, n_in: int) -> Tensor:
+    """Any map's table (K, n_in) with its sides exchanged."""
+    volume, n_out = table.shape
+    turned = table.new_full((volume, n_in), -1)
+    _launch(kernels.exchanged, n_out, volume, table, turned, n_out, n_in)
+    return turned
 
 
 def _launch(kernel: Any, rows: int, layers: int, *args: Any, **constants: Any) -> None:

@@ -90,6 +90,15 @@ def neighbours(
             found = _first_at_least(keys, wanted, inside, n_in, halvings)
 
 
+@triton.jit(do_not_specialize=["n_out", "n_in"])
+def exchanged(table, turned, n_out, n_in, BLOCK: tl.constexpr):
+    """Write each hit of table (K, n_out) into turned (K, n_in), which the caller has set to -1."""
+    row = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    offset = tl.program_id(1).to(tl.int64)
+    met = tl.load(table + offset * n_out + row, mask=row < n_out, other=-1)
+    tl.store(turned + offset * n_in + met, row.to(tl.int32), mask=met >= 0)
+
+
 @triton.jit
 def _first_at_least(keys, wanted, asked, n, halvings):
     """How many of the n keys are smaller than each wanted one; ``halvings`` narrow n to one."""

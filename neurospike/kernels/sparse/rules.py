@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -29,9 +30,9 @@ class Rules:
     __slots__ = (
         "__weakref__",
         "_derived",
-        "_mirrored",
         "_pairs",
         "_table",
+        "_turn",
         "_turned_from",
         "n_in",
         "n_out",
@@ -43,7 +44,7 @@ class Rules:
     ) -> None:
         self._pairs: tuple[Tensor, Tensor, Tensor] | None = (inputs, outputs, bounds)
         self._table: Tensor | None = None
-        self._mirrored = False
+        self._turn: Callable[[Tensor], Tensor] | None = None
         self._turned_from: weakref.ref[Rules] | None = None
         self.volume = bounds.shape[0] - 1
         self.n_in = n_in
@@ -51,14 +52,17 @@ class Rules:
         self._derived: dict[str, Any] = {}
 
     @classmethod
-    def from_table(cls, table: Tensor, *, n_in: int, mirrored: bool = False) -> Rules:
+    def from_table(
+        cls, table: Tensor, *, n_in: int, turn: Callable[[Tensor], Tensor] | None = None
+    ) -> Rules:
         """Rules of a table of neighbours, int32 (K, n_out); pairs are listed when asked for.
 
-        ``mirrored`` says that where row a meets row b at one offset, b meets a at the opposite one.
+        ``turn`` makes the table (K, n_in) of the exchanged sides, if there is a quicker way to it
+        than torch's.
         """
         made = cls.__new__(cls)
         made._pairs, made._table = None, table
-        made._mirrored, made._turned_from = mirrored, None
+        made._turn, made._turned_from = turn, None
         made.volume, made.n_out = table.shape
         made.n_in = n_in
         made._derived = {}
@@ -151,8 +155,8 @@ class Rules:
             inputs, outputs, bounds = self._pairs
             return Rules(outputs, inputs, bounds, n_in=self.n_out, n_out=self.n_in)
         table = self.table()
-        if self._mirrored:
-            return Rules.from_table(table.flip(0), n_in=self.n_out, mirrored=True)
+        if self._turn is not None:
+            return Rules.from_table(self._turn(table), n_in=self.n_out)
         # A column beside the last takes what has no neighbour, so that nothing need be counted.
         turned = table.new_full((self.volume, self.n_in + 1), -1)
         rows = torch.arange(self.n_out, device=table.device, dtype=table.dtype)
