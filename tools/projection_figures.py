@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from neurospike import datasets, viz
 from neurospike.encoders.projections import create_projection
 
@@ -27,6 +29,7 @@ OF_SCANS: dict[str, dict[str, Any]] = {
 }
 OF_SOLIDS: dict[str, dict[str, Any]] = {
     "depth": {"size": 64, "dot": 3},
+    "mosaic": {"size": (64, 96), "normals": True},
     "voxels": {"size": 40, "slices": 40},
     "patches": {"size": (64, 32)},
 }
@@ -35,6 +38,7 @@ AROUND = {"up_deg": 90, "down_deg": -90, "far": 2.0}
 TIMED: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
     ("voxels", {"size": 48, "slices": 32}, BOX),
     ("depth", {"size": 64}, BOX),
+    ("mosaic", {"size": (64, 96)}, BOX),
     ("birds-eye", {"size": 64, "point_range": 1.0}, {"size": (352, 400), **BOX}),
     ("range", {"size": (64, 256), **AROUND}, {"size": (64, 1024), "up_deg": 3, "down_deg": -25}),
     ("points", {"size": 1024}, {}),
@@ -49,7 +53,8 @@ def draw(name: str, options: dict[str, Any], points: Any, *, title: str, out: Pa
     """A projection of points, its panels and its inverse."""
     made = create_projection(name, **options)
     image = made({"points": points})
-    clouds = [("the sample", points[:, :3]), ("back from the image", made.inverse(image)["points"])]
+    back = made.inverse(image)["points"]
+    clouds = [("the sample", points[:, :3]), ("back from the image", back[:, :3])]
     shape = " x ".join(str(side) for side in image.shape)
     place = out / f"projection_{name.replace('-', '_')}.png"
     heading = f"{title}: {name}, {shape}"
@@ -81,10 +86,11 @@ def main() -> None:
             log.info("| `%s` | %.2f | %.1f |", name, milliseconds(name, options, cloud), of_scan)
         return
     sample = datasets.Solids(split="test")[SOLID]
+    points = np.concatenate([sample["points"], sample["normals"]], axis=1)
     for name, options in OF_SCANS.items():
         draw(name, options, scan, title="KITTI, frame 000001", out=given.out)
     for name, options in OF_SOLIDS.items():
-        draw(name, options, sample["points"], title=f"solid {sample['name']}", out=given.out)
+        draw(name, options, points, title=f"solid {sample['name']}", out=given.out)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _SIZES = {
     "birds-eye": (352, 400),
     "depth": (96, 96),
+    "mosaic": (64, 96),
     "patches": (64, 32),
     "points": (1024, 1024),
     "range": (64, 1024),
@@ -122,7 +123,7 @@ def _read(file: Path, name: str, *, columns: int) -> _Read:
         scan, finite = read_finite(file, columns=columns)
         points, rejected = scan[finite], len(scan) - int(finite.sum())
     options: dict[str, Any] = {}
-    if name in ("depth", "voxels"):
+    if name in ("depth", "mosaic", "voxels"):
         low, high = points[:, :3].min(0).astype(float), points[:, :3].max(0).astype(float)
         # The upper faces of a box are out of it.
         options["point_range"] = [*low, *(high + 1e-3 * (high - low).max() + 1e-6)]

@@ -24,7 +24,7 @@ from neurospike.encoders.projections.projection import Image, Panel, Projection
 from neurospike.errors import ArgumentError
 
 _FARTHEST = 0.5  # brightness at the far side; between it and 0 lies what tells far from nothing
-_SHOWN = ("nearness", "normal to the eye", "normal to the right", "normal up")
+SHOWN = ("nearness", "normal to the eye", "normal to the right", "normal up")
 
 
 @dataclass(frozen=True)
@@ -129,11 +129,13 @@ class DepthViews(Projection):
         points = read_points("DepthViews", sample, 6 if self.normals else 3)
         places = np.ascontiguousarray(points[:, :3])
         inside = np.flatnonzero(cells(places, self.point_range, (1, 1, 1)) == 0)
-        points, places = points[inside], places[inside]
+        points = points.take(inside, 0)
+        places = np.ascontiguousarray(points[:, :3])
         # Opposite eyes see the same pixels, mirrored.
         pixels = {axis: self._pixels(places, axis) for axis in self._axes()}
         image = np.stack([self._seen(points, pixels, VIEWS[name]) for name in self.views])
-        return _dilated(image, self.dot).reshape(self.channels, *self.size)
+        image = image if self.dot == 1 else _dilated(image, self.dot)
+        return image.reshape(self.channels, *self.size)
 
     def inverse(self, image: Image) -> dict[str, NDArray[Any]]:
         found = []
@@ -158,7 +160,7 @@ class DepthViews(Projection):
             view = VIEWS[name]
             across = axis_label("xyz"[view.right[0]], *self._ends(view.right))
             down = axis_label("xyz"[view.up[0]], *self._ends(view.up)[::-1])
-            for channel, what in zip(channels, _SHOWN, strict=False):
+            for channel, what in zip(channels, SHOWN, strict=False):
                 found.append(Panel(f"{what}, {name}", channel, across, down))
         return found
 

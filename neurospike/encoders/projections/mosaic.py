@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurospike.encoders.projections._cloud import Range, read_size
-from neurospike.encoders.projections.depth_views import VIEWS, DepthViews, check_views
+from neurospike.encoders.projections.depth_views import SHOWN, VIEWS, DepthViews, check_views
 from neurospike.encoders.projections.projection import Image, Panel, Projection
 from neurospike.errors import ArgumentError
 
@@ -93,8 +93,15 @@ class Mosaic(Projection):
         return self.tiles.inverse(self._apart(image))
 
     def panels(self, image: Image) -> list[Panel]:
-        """Those of the views."""
-        return self.tiles.panels(self._apart(image))
+        """The image as it is, a channel each."""
+        names, columns = self.tiles.views, self._columns
+        rows = [
+            ", ".join(names[first : first + columns]) for first in range(0, len(names), columns)
+        ]
+        across, down = rows[0], f"below: {'; '.join(rows[1:])}" if rows[1:] else "one row"
+        return [
+            Panel(what, channel, across, down) for what, channel in zip(SHOWN, image, strict=False)
+        ]
 
     def _apart(self, image: Image) -> Image:
         height, width = self.tiles.size
