@@ -209,7 +209,7 @@ def _pairs(active: ActiveSet) -> Pairs:
 
 def _spconv(dtype: torch.dtype = torch.float32) -> str:
     """spconv's version, and the dtype where it is not the table's."""
-    for name in ("spconv", "spconv-cu126", "spconv-cu124", "spconv-cu121", "spconv-cu120"):
+    for name in ("spconv-cu126", "spconv-cu124", "spconv-cu121", "spconv-cu120", "spconv"):
         try:
             found = version(name)
         except PackageNotFoundError:

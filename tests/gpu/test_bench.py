@@ -1,4 +1,4 @@
-"""The GPU suites on a card that is only pretended: nothing of theirs is left on the CPU."""
+"""The GPU suites on a pretended card, where nothing is left on the CPU, and in Triton."""
 
 from collections.abc import Callable, Iterator
 
@@ -10,13 +10,16 @@ from neurospike.bench import (
     delays,
     gpu_delays,
     gpu_neurons,
+    gpu_rig,
     gpu_sparse,
     gpu_streaming,
     harness,
     spconv_peer,
 )
 from neurospike.bench.gpu_rig import Rig, Row
+from neurospike.bench.harness import interleave
 from neurospike.kernels import devices
+from neurospike.kernels.sparse import select
 from neurospike.models import delay_net
 from neurospike.runtime import graphed
 from tests.gpu.pretending import CARD, Card, card
@@ -93,3 +96,17 @@ def test_streaming_waits_for_nothing_within_a_step(
     monkeypatch.setattr(gpu_streaming, "_once", lambda rig, run: harness._turn(run, 1))
     check(gpu_streaming.measure(RIG, {"a network": (net, (1, 8))}, steps=3))
     assert waits == [0]
+
+
+def test_sparse_in_triton(device: torch.device, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spconv_peer, "runs_on", lambda device: False)
+    # One call each: interpreted, a second tells nothing.
+    monkeypatch.setattr(
+        gpu_rig,
+        "interleave",
+        lambda *given, turn: interleave(*given, warmup=0, turn_s=0, turn=turn),
+    )
+    rig = Rig(device, repeats=1, turn=harness._turn, whole=harness._turn, peak=lambda run: 1.0)
+    surface = clouds.surfaces(1, 30, 6).to(device)
+    with select.backend("triton"):
+        check(gpu_sparse._training(rig, "training", surface, 4, "bf16"))
