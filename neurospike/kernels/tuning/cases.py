@@ -4,7 +4,8 @@ The grid is coarse on purpose: a measured size answers for sizes up to four time
 and a kernel is compiled once for all sizes. Channels and dtypes are matched exactly; those that are
 not listed here keep their defaults. Inputs are drawn from one seed.
 
-This is imported where Triton is there.
+Configurations are named by their place in the lists beside the kernels. Triton is not imported
+before a case is made.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from neurospike.functional.adaptive import AdaptiveRule
+from neurospike.functional.cuba import CubaRule
 from neurospike.functional.neurons import LIFRule
-from neurospike.kernels.neurons import gpu as neurons
 from neurospike.kernels.neurons import launches
-from neurospike.kernels.sparse import gpu as sparse
-from neurospike.kernels.sparse import gpu_tiles, select
+from neurospike.kernels.neurons import select as neurons
+from neurospike.kernels.sparse import gpu_tiles
+from neurospike.kernels.sparse import select as sparse
 from neurospike.kernels.sparse.geometry import submanifold
 from neurospike.kernels.tuning.session import Case
 
@@ -30,78 +33,108 @@ SITES = ((16, 1 << 15), (16, 1 << 18), (32, 1 << 15), (64, 1 << 12), (64, 1 << 1
 SEQUENCES = tuple(product((4, 64), (1 << 14, 1 << 17, 1 << 20)))
 """Steps, and neurons."""
 
+SOUND = ((64, 1 << 14), (64, 1 << 17))
+"""As SEQUENCES, of the neurons that networks for sound are made of."""
+
 DTYPES = (torch.bfloat16, torch.float32)
+
+Make = Callable[[torch.device], Callable[[], Any]]
 
 
 def cases(
     *,
     sites: Sequence[tuple[int, int]] = SITES,
     sequences: Sequence[tuple[int, int]] = SEQUENCES,
+    sound: Sequence[tuple[int, int]] = SOUND,
     dtypes: Sequence[torch.dtype] = DTYPES,
 ) -> list[Case]:
     """All of them, what takes most of a training step first."""
-    return [
-        case
-        for dtype in dtypes
-        for case in (*_convolutions(sites, dtype), *_neurons(sequences, dtype))
-    ]
+    parts: list[Case] = []
+    for dtype in dtypes:
+        parts += _convolutions(sites, dtype)
+        parts += _neurons({"ilif": _ilif, "lif": _lif}, sequences, dtype)
+    for dtype in dtypes:
+        parts += _neurons({"readout": _readout, "adaptive": _adaptive, "cuba": _cuba}, sound, dtype)
+    return parts
 
 
 def _convolutions(sites: Sequence[tuple[int, int]], dtype: torch.dtype) -> Iterator[Case]:
-    def forward(channels: int, rows: int) -> Callable[[torch.device], Callable[[], Any]]:
-        def make(device: torch.device) -> Callable[[], Any]:
-            rules = _rules(rows, device)
-            x = _drawn(1, rows, channels, dtype=dtype, device=device)
-            weight = _drawn(27, channels, channels, dtype=dtype, device=device)
-            return lambda: sparse.convolve(x, weight, None, rules)
-
-        return make
-
-    def weight_gradient(channels: int, rows: int) -> Callable[[torch.device], Callable[[], Any]]:
-        def make(device: torch.device) -> Callable[[], Any]:
-            rules = _rules(rows, device)
-            x = _drawn(1, rows, channels, dtype=dtype, device=device)
-            grad = _drawn(1, rows, channels, dtype=dtype, device=device)
-            return lambda: sparse.weight_gradient(x, grad, rules)
-
-        return make
-
     for channels, rows in sites:
         shape = f"{rows} sites, {channels} channels, {_name(dtype)}"
-        for op, configs, make in (
-            ("sparse.convolve", gpu_tiles.CONFIGS, forward),
-            ("sparse.weight_gradient", gpu_tiles.WEIGHT_CONFIGS, weight_gradient),
+        for op, configs in (
+            ("sparse.convolve", gpu_tiles.CONFIGS),
+            ("sparse.weight_gradient", gpu_tiles.WEIGHT_CONFIGS),
         ):
             # A tile of more columns than there are channels multiplies zeros.
             tiles = [i for i, tile in enumerate(configs) if tile.columns <= max(16, channels)]
-            yield Case(op, shape, _choices(tiles), make(channels, rows))
+            back = op == "sparse.weight_gradient"
+            yield Case(op, shape, _choices(tiles), _convolution(channels, rows, dtype, back=back))
 
 
-def _neurons(sequences: Sequence[tuple[int, int]], dtype: torch.dtype) -> Iterator[Case]:
-    rule = LIFRule()
-    passes: dict[str, Callable[[Tensor, Tensor], Any]] = {
-        "neurons.lif": lambda x, g: neurons.lif(x, None, None, rule),
-        "neurons.lif_backward": lambda x, g: neurons.lif_backward(
-            g, None, x, None, None, rule, (True, False, False)
-        ),
-        "neurons.ilif": lambda x, g: neurons.ilif(x, None, 4, 0.25),
-        "neurons.ilif_backward": lambda x, g: neurons.ilif_backward(
-            g, None, x, None, 4, 0.25, (True, False)
-        ),
-    }
+def _convolution(channels: int, rows: int, dtype: torch.dtype, *, back: bool) -> Make:
+    def convolved(x: Tensor, weight: Tensor, rules: Any) -> Tensor:
+        with sparse.backend("triton"):
+            return sparse.convolve(x, weight, None, rules)
 
-    def made(
-        run: Callable[[Tensor, Tensor], Any], T: int, N: int
-    ) -> Callable[[torch.device], Callable[[], Any]]:
-        def make(device: torch.device) -> Callable[[], Any]:
-            x, g = (_drawn(T, N, dtype=dtype, device=device) for _ in range(2))
-            return lambda: run(x, g)
+    def make(device: torch.device) -> Callable[[], Any]:
+        rules = _rules(rows, device)
+        x = _drawn(rows, channels, dtype=dtype, device=device)
+        weight = _drawn(27, channels, channels, dtype=dtype, device=device)
+        if not back:
+            return lambda: convolved(x, weight, rules)
+        return _gradient(convolved(x, weight.requires_grad_(), rules), weight)
 
-        return make
+    return make
 
+
+def _lif(x: Tensor) -> Tensor:
+    return neurons.lif(x, None, LIFRule(), backend="triton")[0]
+
+
+def _ilif(x: Tensor) -> Tensor:
+    return neurons.ilif(x, None, max_spikes=4, beta=0.25, backend="triton")[0]
+
+
+def _readout(x: Tensor) -> Tensor:
+    return neurons.readout(x, None, tau=3.0, decay_input=False, backend="triton")
+
+
+def _adaptive(x: Tensor) -> Tensor:
+    gains = x.new_tensor([0.9, 0.8, 0.1, 0.2])[:, None].repeat(1, x.shape[2])
+    return neurons.adaptive(x, None, gains, AdaptiveRule(), backend="triton")[0]
+
+
+def _cuba(x: Tensor) -> Tensor:
+    return neurons.cuba(x, None, x.new_tensor([0.8, 0.9]), CubaRule(), backend="triton")[0]
+
+
+def _neurons(
+    kinds: dict[str, Callable[[Tensor], Tensor]],
+    sequences: Sequence[tuple[int, int]],
+    dtype: torch.dtype,
+) -> Iterator[Case]:
     choices = _choices(range(len(launches.CONFIGS)))
-    for (T, N), (op, run) in product(sequences, passes.items()):
-        yield Case(op, f"{T} steps, {N} neurons, {_name(dtype)}", choices, made(run, T, N))
+    for (T, N), (name, run) in product(sequences, kinds.items()):
+        shape = f"{T} steps, {N} neurons, {_name(dtype)}"
+        for op, back in ((f"neurons.{name}", False), (f"neurons.{name}_backward", True)):
+            yield Case(op, shape, choices, _sequence(run, T, N, dtype, back=back))
+
+
+def _sequence(
+    run: Callable[[Tensor], Tensor], T: int, N: int, dtype: torch.dtype, *, back: bool
+) -> Make:
+    def make(device: torch.device) -> Callable[[], Any]:
+        wide = 256 if N % 256 == 0 else N
+        x = _drawn(T, N // wide, wide, dtype=dtype, device=device)
+        return _gradient(run(x.requires_grad_()), x) if back else lambda: run(x)
+
+    return make
+
+
+def _gradient(y: Tensor, wanted: Tensor) -> Callable[[], Any]:
+    """The way back alone, again and again."""
+    g = _drawn(*y.shape, dtype=y.dtype, device=y.device)
+    return lambda: torch.autograd.grad(y, wanted, g, retain_graph=True)
 
 
 def _choices(configs: Any) -> dict[str, dict[str, int]]:
@@ -121,7 +154,7 @@ def _rules(sites: int, device: torch.device) -> Any:
     z = (4 + 3 * torch.sin(x / 9) * torch.cos(y / 13)).long()
     coords = torch.stack([torch.zeros_like(x), x, y, z], 1).int().to(device)
     shape = (int(x.max()) + 1, edge, 8)
-    return select.build_rules(coords, coords, submanifold((3, 3, 3), (1, 1, 1), shape))
+    return sparse.build_rules(coords, coords, submanifold((3, 3, 3), (1, 1, 1), shape))
 
 
 def _name(dtype: torch.dtype) -> str:
