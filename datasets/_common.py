@@ -47,6 +47,13 @@ class Samples:
     def __iter__(self) -> Iterator[Sample]:
         return (self[index] for index in range(len(self)))
 
+    def sizes(self) -> NDArray[np.int64] | None:
+        """(samples,) how large each is, in points, voxels or bytes; None where reading would tell.
+
+        Processes that train together deal samples by it: see ``train.sharing``.
+        """
+        return None
+
     def _sample(self, index: int) -> Sample:
         raise NotImplementedError
 

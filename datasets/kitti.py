@@ -174,6 +174,11 @@ class KITTI(Samples):
         """Where a frame's scan, calibration, labels and image lie; the last two may be missing."""
         return frame_paths(self.folder, self.frames[index])
 
+    def sizes(self) -> NDArray[np.int64]:
+        """Bytes of each scan, 16 a point."""
+        scans = (self.paths(index)["velodyne"] for index in range(len(self)))
+        return np.array([scan.stat().st_size for scan in scans], np.int64)
+
     def object_counts(self) -> dict[str, int]:
         """Labelled objects by class name, by the index."""
         total: Counter[str] = Counter()

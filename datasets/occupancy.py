@@ -111,6 +111,11 @@ class OccupancyVoxels(Samples):
         bits = np.unpackbits(self._packed[index], count=int(np.prod(self.grid)))
         return bits.reshape(self.grid).astype(bool)
 
+    def sizes(self) -> NDArray[np.int64]:
+        """Occupied voxels of each sample."""
+        rows = (np.unpackbits(row).sum() for row in self._packed)
+        return np.fromiter(rows, np.int64, count=len(self._packed))
+
     def _sample(self, index: int) -> Sample:
         coords = np.argwhere(self.occupancy(index)).astype(np.int32)
         points = coords + (0.5 - np.array(self.grid) / 2)

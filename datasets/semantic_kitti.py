@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neurospike.datasets._common import (
     PROTOCOLS,
@@ -140,6 +141,11 @@ class SemanticKITTI(Samples):
         """Where a scan and its labels lie; the labels may be missing."""
         sequence, scan = self.names[index].split("/")
         return scan_paths(self.folder / sequence, scan)
+
+    def sizes(self) -> NDArray[np.int64]:
+        """Bytes of each scan, 16 a point."""
+        scans = (self.paths(index)["velodyne"] for index in range(len(self)))
+        return np.array([scan.stat().st_size for scan in scans], np.int64)
 
     def _say(self, absent: list[str], *, labelled: bool) -> None:
         for count, what in (

@@ -113,6 +113,14 @@ class Solids(Samples):
             self[index]
         return self
 
+    def sizes(self) -> NDArray[np.int64] | None:
+        """Points of each sample; None where they are not kept."""
+        kept = self._cache
+        if kept is None:
+            return None
+        self.prepare(progress=False)
+        return np.array([len(kept[index]["points"]) for index in range(len(self))], np.int64)
+
     def _sample(self, index: int) -> Sample:
         if self._cache is None:
             return self._made(index)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neurospike.datasets._common import (
     PROTOCOLS,
@@ -159,6 +160,21 @@ class Streets(Samples):
             for job, records in zip(jobs, made, strict=True):
                 self._take(job, records)
         return self
+
+    def sizes(self) -> NDArray[np.int64] | None:
+        """Points of each scan kept in memory, or bytes of its file; None where some are not made.
+
+        By the files alone where there is a folder, so that all who share it find the same.
+        """
+        if self._folder is not None:
+            files = [self._path(index) for index in range(len(self))]
+            if not all(file.is_file() for file in files):
+                return None
+            return np.array([file.stat().st_size for file in files], np.int64)
+        if len(self._kept) < len(self):
+            return None
+        kept = (self._kept[index]["points"] for index in range(len(self)))
+        return np.array([len(points) for points in kept], np.int64)
 
     def write_kitti(self, folder: str | Path, *, pictures: bool = False) -> Path:
         """Write KITTI's layout: ``training`` with ``ImageSets/train.txt`` or ``val.txt``.

@@ -45,6 +45,16 @@ def summed(x: Tensor) -> Tensor:
     return total
 
 
+def counted(number: int, *, device: torch.device | None = None) -> int:
+    """A number summed over processes where ``is_together()``, as it is elsewhere."""
+    return int(summed(torch.tensor(number, device=device))) if is_together() else number
+
+
+def total(value: Tensor) -> Tensor:
+    """The sum over processes, with its gradient as ``weighted_mean`` has it."""
+    return processes() * weighted_mean(value, 1.0) if is_together() else value
+
+
 def weighted_mean(value: Tensor, weight: Tensor | float) -> Tensor:
     """Mean over processes; where ``is_together()`` is false, ``value`` itself.
 
@@ -81,5 +91,5 @@ def weighted_mean(value: Tensor, weight: Tensor | float) -> Tensor:
     total = summed(torch.cat([own * weights, weights]))
     everything = total[-1].clamp(min=torch.finfo(torch.float64).tiny)
     mean = (total[:-1] / everything).reshape(value.shape).to(value.dtype)
-    share = (processes() * weights / everything).to(value.dtype)
-    return mean + share * (value - value.detach()).reshape(value.shape)
+    share = (processes() * weights[0] / everything).to(value.dtype)
+    return mean + share * (value - value.detach())

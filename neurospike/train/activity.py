@@ -24,6 +24,7 @@ from neurospike.nn import (
     Stateful,
     SubmanifoldConv3d,
 )
+from neurospike.nn.together import weighted_mean
 from neurospike.train.sections import ActivityPart
 
 _SPARSE = (SubmanifoldConv3d, SparseConv3d, SparseInverseConv3d)
@@ -51,7 +52,7 @@ class ActivityTerms:
 
 @dataclass
 class _Seen:
-    rates: list[Tensor] = field(default_factory=list)
+    rates: list[tuple[Tensor, int]] = field(default_factory=list)
     synops: list[Tensor] = field(default_factory=list)
 
 
@@ -120,7 +121,9 @@ class ActivityLoss:
         """The terms of what was just watched, for a batch of so many samples."""
         part = self.part
         seen = self._seen
-        rates = torch.cat(seen.rates) if seen.rates else torch.zeros(1)
+        # Of all processes: the square of a mean is no mean of squares.
+        means = [weighted_mean(rates, rows) for rates, rows in seen.rates]
+        rates = torch.cat(means) if means else torch.zeros(1)
         outside = (part.rate_low - rates).relu() + (rates - part.rate_high).relu()
         loss = part.rate_weight * outside.square().mean()
         values = {"rate": rates.detach().mean()}
@@ -131,7 +134,7 @@ class ActivityLoss:
         return ActivityTerms(loss, values)
 
     def _take_rate(self, _layer: nn.Module, _inputs: Any, output: Any) -> None:
-        self._seen.rates.append(neuron_rates(output))
+        self._seen.rates.append((neuron_rates(output), _rows(output)))
 
     def _take_synops(self, fan_out: float) -> Any:
         def take(layer: nn.Module, inputs: Any, output: Any) -> None:
@@ -156,6 +159,13 @@ def neuron_rates(spikes: Spikes) -> Tensor:
     if not features.shape[-2]:
         return features.new_zeros(features.shape[-1])
     return features.reshape(-1, features.shape[-1]).mean(0)
+
+
+def _rows(spikes: Spikes) -> int:
+    """How many numbers the rate of a neuron is the mean of."""
+    if isinstance(spikes, Tensor):
+        return len(spikes) * spikes.shape[1]
+    return int(spikes.features[..., 0].numel())
 
 
 def layer_synops(layer: nn.Module, spikes: Spikes, fan_out: float) -> Tensor:

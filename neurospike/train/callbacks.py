@@ -17,6 +17,7 @@ from torch import nn
 
 from neurospike import models
 from neurospike.files import write_atomically
+from neurospike.nn.together import processes
 from neurospike.train.deploying import rounded
 from neurospike.train.recipe import Recipe
 
@@ -29,13 +30,19 @@ HISTORY = "history.json"
 
 
 class StepSeed(lightning.Callback):
-    """Seed torch by seed and step, so that dropout draws alike in a resumed run."""
+    """Seed torch by seed, step and process, so that dropout draws alike in a resumed run."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
     def on_train_batch_start(self, trainer: Any, *_rest: Any) -> None:
-        words = np.random.SeedSequence([self.seed, trainer.global_step]).generate_state(1)
+        # The first process draws as a single one does; others must not drop the same units.
+        key = [
+            self.seed,
+            trainer.global_step,
+            *([trainer.global_rank] if trainer.global_rank else []),
+        ]
+        words = np.random.SeedSequence(key).generate_state(1)
         torch.manual_seed(int(words[0]))
 
 
@@ -127,9 +134,12 @@ class RunFolder(lightning.Callback):
             write_atomically(self.folder / HISTORY, json.dumps(self.history, indent=1))
         partial = self.folder / f".{RESUME}.partial"
         trainer.save_checkpoint(partial)  # every process takes part
+        if trainer.is_global_zero:
+            os.replace(partial, self.folder / RESUME)
+        if processes() > 1:
+            trainer.strategy.barrier()  # who resumes at once must find it
         if not trainer.is_global_zero:
             return
-        os.replace(partial, self.folder / RESUME)
         known = self._column in metrics
         log.info(
             "epoch %d/%d  train loss %.3f  %s%.1f s",

@@ -26,6 +26,7 @@ class CloudSamples:
     """
 
     late_share = 0.0
+    given = 0
 
     def __init__(
         self, source: Source, every: EverySamplePart, augment: AugmentPart | None, *, seed: int

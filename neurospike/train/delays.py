@@ -76,7 +76,7 @@ class SigmaSchedule(lightning.Callback):
 
     def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
         width = self.apply(pl_module, trainer.current_epoch, trainer.max_epochs)
-        pl_module.log("sigma", width, on_step=False, on_epoch=True, batch_size=1)
+        pl_module.log("sigma", width, on_step=False, on_epoch=True, batch_size=1, sync_dist=True)
 
 
 class ClampDelays(lightning.Callback):
@@ -105,7 +105,10 @@ def delay_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
 def all_delays(model: nn.Module) -> dict[str, NDArray[np.float32]]:
     """Copies of all delays in steps, learnt or not, by the place and kind of their layer."""
     return {
-        f"{place} {type(model.get_submodule(place)).__name__}": parameter.detach().numpy().copy()
+        f"{place} {type(model.get_submodule(place)).__name__}": parameter.detach()
+        .cpu()
+        .numpy()
+        .copy()
         for name, parameter in model.named_parameters()
         for place, _, own in [name.rpartition(".")]
         if own.endswith("delay")

@@ -36,6 +36,10 @@ class ImageSamples:
         self.normals = normals
 
     @property
+    def given(self) -> int:
+        return self.samples.given
+
+    @property
     def late_share(self) -> float:
         return self.samples.late_share
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from neurospike.nn.together import is_together, summed, total
+
 _BINS = 1 << 14
 
 
@@ -25,7 +27,8 @@ def lovasz_softmax(logits: Tensor, label: Tensor) -> Tensor:
 
     Cost
     ----
-    A few passes over N numbers for each class in ``label``.
+    A few passes over N numbers for each class in ``label``. Within ``nn.together.together()`` the
+    rows are those of all processes: 16,384 counts a class are then summed over them.
 
     Source
     ------
@@ -44,15 +47,21 @@ def lovasz_softmax(logits: Tensor, label: Tensor) -> Tensor:
     known = label >= 0
     probabilities = logits[known].softmax(1)
     label = label[known]
-    present = torch.unique(label)
+    present = _present(label, logits.shape[1])
     if not len(present):
         return logits.sum() * 0.0
     belongs = label[None] == present[:, None]
     errors = (belongs.to(probabilities.dtype) - probabilities.T[present]).abs()
     with torch.no_grad():
         slopes = _slopes(errors, belongs)
-    loss: Tensor = (errors * slopes).sum(1).mean()
-    return loss
+    return total((errors * slopes).sum(1).mean())
+
+
+def _present(label: Tensor, classes: int) -> Tensor:
+    """Classes that are there, on any process where losses are of several."""
+    if not is_together():
+        return torch.unique(label)
+    return summed(torch.bincount(label, minlength=classes)).nonzero()[:, 0]
 
 
 def _slopes(errors: Tensor, belongs: Tensor) -> Tensor:
@@ -65,7 +74,9 @@ def _slopes(errors: Tensor, belongs: Tensor) -> Tensor:
     places = bins + torch.arange(classes, device=errors.device)[:, None] * _BINS
     counts = torch.bincount(places.flatten(), minlength=classes * _BINS).view(classes, _BINS)
     own = torch.bincount(places[belongs], minlength=classes * _BINS).view(classes, _BINS)
-    size = belongs.sum(1, keepdim=True)
+    if is_together():
+        counts, own = summed(torch.stack([counts, own]))
+    size = own.sum(1, keepdim=True)
     missed, made = own.cumsum(1), counts.cumsum(1)
     losses = 1 - (size - missed).double() / (size + made - missed)
     added = torch.diff(losses, dim=1, prepend=losses.new_zeros(classes, 1))

@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, distributed, nn
 
+from neurospike.nn.together import together
 from neurospike.train.activity import ActivityLoss
 from neurospike.train.deploying import deployed
 from neurospike.train.optim import build_optimizer, build_schedule
@@ -21,6 +22,9 @@ from neurospike.train.tasks import Meter, Task
 
 class Learner(lightning.LightningModule):
     """What a task's network learns by: its loss in training, its meter in validation.
+
+    In training the loss is of the whole batch, whichever processes its samples are on, so that
+    averaged gradients are those of one process with all of them.
 
     Validation runs the network as it would be deployed: with delays rounded, where the recipe
     says so. Logged are the entries of the task's loss as ``train_...`` and ``val_...``, on several
@@ -46,9 +50,13 @@ class Learner(lightning.LightningModule):
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, _index: int) -> Batch:
         """Tensors alone: the rest of a batch, such as the labels of a scan, is read on the host."""
-        return {key: _moved(value, device) for key, value in batch.items()}
+        return on_device(batch, device)
 
     def training_step(self, batch: Batch, _index: int) -> Tensor:
+        with together():
+            return self._loss(batch)
+
+    def _loss(self, batch: Batch) -> Tensor:
         inputs = self.task.encode(batch)
         with self.activity.watching(inputs, **self.task.counting):
             outputs = self.model(inputs)
@@ -111,17 +119,29 @@ def of_all_processes(meter: Meter, task: Task) -> Meter:
     """
     if not (distributed.is_available() and distributed.is_initialized()):
         return meter
-    seen: list[Any] = [None] * distributed.get_world_size()
-    distributed.all_gather_object(seen, meter.seen())
     whole = task.meter()
-    for part in seen:
+    for part in from_all_processes(meter.seen()):
         whole.merge(part)
     return whole
+
+
+def from_all_processes(value: Any) -> list[Any]:
+    """What each process gives, in the order of their ranks; every one of them must call it."""
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return [value]
+    values: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(values, value)
+    return values
 
 
 def size_of(batch: Batch) -> int:
     """Samples in a batch."""
     return int(batch["batch_size"]) if "batch_size" in batch else len(batch["label"])
+
+
+def on_device(batch: Batch, device: torch.device) -> Batch:
+    """A batch with its tensors on a device; the rest is read on the host."""
+    return {key: _moved(value, device) for key, value in batch.items()}
 
 
 def _moved(value: Any, device: torch.device) -> Any:
@@ -152,11 +172,31 @@ class Measured:
 
 
 @torch.no_grad()
-def measure(model: nn.Module, task: Task, batches: Iterable[Any]) -> Measured:
-    """Run a network over batches, in evaluation mode."""
+def measure(
+    model: nn.Module,
+    task: Task,
+    batches: Iterable[Any],
+    *,
+    device: torch.device | None = None,
+) -> Measured:
+    """Run a network over batches, in evaluation mode.
+
+    On several processes each is given its share of the batches, in the order of their ranks, and
+    all of them get the measures of the whole.
+
+    Parameters
+    ----------
+    device
+        Where to run; the network is moved there. Where it is, unless given.
+    """
     model.eval()
+    if device is not None:
+        model.to(device)
     meter, samples = task.meter(), 0
     for batch in batches:
+        if device is not None:
+            batch = on_device(batch, device)
         meter.update(model, model(task.encode(batch)), batch)
         samples += size_of(batch)
-    return Measured(meter.result(), meter.kept(), samples)
+    whole = of_all_processes(meter, task)
+    return Measured(whole.result(), whole.kept(), sum(from_all_processes(samples)))

@@ -16,17 +16,21 @@ from torch import nn
 from neurospike import models
 from neurospike.errors import ArgumentError, DataError
 from neurospike.files import check_writable_folder, write_atomically
-from neurospike.train.callbacks import BEST, LAST, RESUME, RunFolder, StepSeed
+from neurospike.nn import share_norms
+from neurospike.train.callbacks import BEST, RESUME, RunFolder, StepSeed
 from neurospike.train.delays import ClampDelays, SigmaSchedule, all_delays, delay_layers
 from neurospike.train.deploying import deployed
 from neurospike.train.evaluation import first_batch
 from neurospike.train.fading import FadeActivations, fading_buffers
 from neurospike.train.figures import draw_run
-from neurospike.train.module import Learner, measure
+from neurospike.train.final import check_shares, plain_loader, test_run
+from neurospike.train.machine import Machine, is_first_process
+from neurospike.train.module import Learner
 from neurospike.train.opponents import FACTORY, baseline_arguments, with_widths
 from neurospike.train.recipe import Recipe
 from neurospike.train.samples import Source, build_loader, build_source, prepare
 from neurospike.train.scenes import draw_scenes
+from neurospike.train.sharing import sample_sizes, share_of_batch
 from neurospike.train.tasks import Task, build_task
 from neurospike.train.trainer import build_trainer, interrupts_raised, quiet_lightning
 
@@ -80,8 +84,17 @@ def fit(
     resume: bool = False,
     progress: bool = True,
     callbacks: list[lightning.Callback] | None = None,
+    accelerator: str = "auto",
+    devices: int | None = None,
+    precision: str = "32",
+    compiled: bool = False,
 ) -> FitResult:
     """Train a network, and test its best validation epoch and its last one.
+
+    On several processes, started by torchrun or by ``devices``, each batch of the recipe is shared
+    among them: ``training.batch_size`` is what a step sees on all of them together. Statistics of
+    norms and losses are of the whole batch, so that the same recipe trains the same network on any
+    number of processes, up to rounding; dropout and other draws inside the network differ.
 
     Parameters
     ----------
@@ -95,14 +108,21 @@ def fit(
         Where the data lies, for data sets that need one.
     resume
         Go on from ``resume.ckpt`` in ``out``; an interrupted run ends as an unbroken one would.
+    accelerator, devices, precision, compiled
+        As ``Machine`` takes them: "auto", "cpu" or "gpu"; processes on this machine; "32",
+        "bf16-mixed" or "16-mixed"; whether ``torch.compile`` translates the network.
 
     Raises
     ------
     DataError
         Data or resume point missing or damaged, a folder that cannot be written.
     ArgumentError
-        Arguments that the data set or the network refuses.
+        Arguments that the data set or the network refuses, a machine that is not there, or a
+        batch that the processes cannot share evenly.
     """
+    machine = Machine(accelerator, devices, precision, compiled)
+    processes = machine.processes
+    share_of_batch(recipe.training.batch_size, processes)  # refused before the data is read
     out = Path(out)
     resume_point = _resume_point(out, resume=resume)
     lightning.seed_everything(seed, workers=True, verbose=False)
@@ -112,36 +132,43 @@ def fit(
     task = build_task(recipe, root=root)
     model = build_model(recipe, task, train)
     delays_before = all_delays(model)
+    check_shares(processes, train=train, validation=val)
     check_writable_folder(out)  # not before the data is there: a refusal leaves nothing behind
     for source in (train, val, test):
         prepare(source, progress=progress)
-    write_atomically(out / "recipe.json", recipe.model_dump_json(indent=1))
+    if is_first_process():
+        write_atomically(out / "recipe.json", recipe.model_dump_json(indent=1))
     classes = task.classes(train)
     describe = _describer(recipe, classes, seed=seed, root=root)
     folder = RunFolder(out, recipe, describe, score=task.score)
     fading = [FadeActivations()] if fading_buffers(model) else []
     settling = [*delay_callbacks(model, recipe), *fading]
     own = [StepSeed(seed), *settling, folder, *(callbacks or [])]
-    trainer = build_trainer(recipe, out, callbacks=own, progress=progress)
-    batches = recipe.training.batch_size
+    trainer = build_trainer(recipe, out, machine, callbacks=own, progress=progress)
+    share_norms(model, processes > 1)
+    if machine.compiled:
+        model.compile()
     with quiet_lightning(), interrupts_raised():
         trainer.fit(
             Learner(model, recipe, task),
             build_loader(
                 task.samples(train, augmented=True, seed=seed),
-                batches,
+                recipe.training.batch_size,
                 collate=task.collate,
                 shuffle=True,
                 seed=seed,
                 workers=recipe.training.workers,
                 shared=True,
+                processes=processes,
+                sizes=sample_sizes(train) if processes > 1 else None,
             ),
-            None if val is None else _plain_loader(task, val, batches, seed=seed),
+            None if val is None else plain_loader(recipe, task, val, processes, seed=seed)[0],
             ckpt_path=resume_point,
             weights_only=True,
         )
     if not (out / BEST).is_file():
         raise DataError(f"{out}: training stopped before its first epoch ended; start it again.")
+    tested = test_run(recipe, task, test, out, trainer, seed=seed)
     result = FitResult(
         recipe=recipe.name,
         seed=seed,
@@ -150,10 +177,12 @@ def fit(
         epochs=len(folder.history),
         seconds=sum(row["seconds"] for row in folder.history),  # also before a resume
         **folder.summary(),
-        **_test(recipe, task, test, out, seed=seed),
+        **tested,
         checkpoint=str(out / BEST),
         score=task.score,
     )
+    if not trainer.is_global_zero:
+        return result
     write_atomically(out / "result.json", json.dumps(asdict(result), indent=1))
     best = deployed(models.load(out / BEST), recipe)
     sample = first_batch(task, test, 1, seed=seed)
@@ -204,32 +233,6 @@ def build_model(recipe: Recipe, task: Task, source: Source) -> nn.Module:
     if recipe.model.factory == FACTORY:
         arguments = with_widths(arguments)
     return models.create(recipe.model.factory, **arguments)
-
-
-def _plain_loader(task: Task, source: Source, batch_size: int, *, seed: int) -> Any:
-    samples = task.samples(source, augmented=False, seed=seed)
-    return build_loader(samples, batch_size, collate=task.collate, shared=True)
-
-
-def _test(recipe: Recipe, task: Task, test: Source, out: Path, *, seed: int) -> dict[str, Any]:
-    """Test the best and the last weights; keep what they said of every sample."""
-    samples = task.samples(test, augmented=False, seed=seed)
-    loader = build_loader(samples, recipe.training.batch_size, collate=task.collate)
-    best, last = (
-        measure(deployed(models.load(out / name), recipe), task, loader) for name in (BEST, LAST)
-    )
-    content: dict[str, Any] = {"best": best.kept, "last": last.kept}
-    if "predicted" in best.kept:
-        labels = best.kept["labels"]
-        content = {"labels": labels, **{k: kept["predicted"] for k, kept in content.items()}}
-    write_atomically(out / "predictions.json", json.dumps(content))
-    return {
-        "test_accuracy": best.metrics[task.score],
-        "last_test_accuracy": last.metrics[task.score],
-        "test_samples": best.samples,
-        "late_share": samples.late_share,
-        "metrics": best.metrics,
-    }
 
 
 def _resume_point(out: Path, *, resume: bool) -> Path | None:

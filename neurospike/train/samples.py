@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import distributed
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from neurospike import datasets
 from neurospike.errors import ArgumentError
 from neurospike.train.sections import DataPart
+from neurospike.train.sharing import Places, deal, sample_sizes, share_of_batch
 
 Sample = dict[str, Any]
 Batch = dict[str, Any]
@@ -62,6 +64,11 @@ class Some:
         self._source = source
         self._places = places
 
+    def sizes(self) -> NDArray[np.float64] | None:
+        """Those of the data set."""
+        sizes = sample_sizes(self._source)
+        return None if sizes is None else sizes[np.array(self._places, np.int64)]
+
     def __len__(self) -> int:
         return len(self._places)
 
@@ -82,6 +89,11 @@ class Samples(Protocol):
     @property
     def late_share(self) -> float:
         """Share of what was given so far that came too late for its sequence, and was dropped."""
+        ...
+
+    @property
+    def given(self) -> int:
+        """Of how much that is the share; 0 where nothing can be late."""
         ...
 
     def __len__(self) -> int: ...
@@ -193,36 +205,72 @@ class EpochSampler(Sampler[Key]):
     Parameters
     ----------
     shared
-        Whether the processes of a distributed run take turns; shuffled, each gets as many, and the
-        rest of an epoch's order is left out.
+        Whether the processes of a distributed run share the samples. Shuffled, they share each
+        batch and get as many of it; what cannot be shared evenly at an epoch's end is left out.
+        Unshuffled, each gets a run of samples, so that all of them in turn are in order.
+    batch_size
+        Samples of a batch on all processes together; it holds the same ones, however many share it.
+    sizes
+        (count,) how large samples are: of each shuffled batch every process then gets about as
+        much. Else they take turns.
     """
 
-    def __init__(self, count: int, *, shuffle: bool, seed: int, shared: bool = False) -> None:
+    def __init__(
+        self,
+        count: int,
+        *,
+        shuffle: bool,
+        seed: int,
+        shared: bool = False,
+        batch_size: int = 1,
+        sizes: NDArray[np.float64] | None = None,
+    ) -> None:
         self.count = count
         self.shuffle = shuffle
         self.seed = seed
         self.shared = shared
+        self.batch_size = batch_size
+        self.sizes = sizes
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return len(self._turns())
+        rank, processes = self._process()
+        if self.shuffle:
+            return self.count // processes
+        return (rank + 1) * self.count // processes - rank * self.count // processes
 
     def __iter__(self) -> Iterator[Key]:
-        order = np.arange(self.count)
+        rank, processes = self._process()
         if self.shuffle:
-            order = np.random.default_rng([self.seed, self.epoch]).permutation(order)
-        return ((self.epoch, int(order[place])) for place in self._turns())
+            order = np.random.default_rng([self.seed, self.epoch]).permutation(
+                np.arange(self.count)
+            )
+            order = self._shares(order, rank, processes) if processes > 1 else order
+        else:
+            order = np.arange(rank * self.count // processes, (rank + 1) * self.count // processes)
+        return ((self.epoch, int(index)) for index in order)
 
-    def _turns(self) -> range:
-        """Places of the order that are this process's."""
+    def _shares(self, order: Places, rank: int, processes: int) -> Places:
+        """This process's share of every batch."""
+        whole = order[: self.count // processes * processes]
+        if self.sizes is None or self.batch_size < 2 * processes:
+            return whole[rank::processes]
+        batches = (
+            whole[first : first + self.batch_size]
+            for first in range(0, len(whole), self.batch_size)
+        )
+        return np.concatenate(
+            [batch[deal(self.sizes[batch], processes)[rank]] for batch in batches]
+        )
+
+    def _process(self) -> tuple[int, int]:
+        """Which process this is, and how many share."""
         if not (self.shared and distributed.is_available() and distributed.is_initialized()):
-            return range(self.count)
-        rank, processes = distributed.get_rank(), distributed.get_world_size()
-        whole = self.count // processes * processes if self.shuffle else self.count
-        return range(rank, whole, processes)
+            return 0, 1
+        return distributed.get_rank(), distributed.get_world_size()
 
 
 def build_loader(
@@ -234,17 +282,34 @@ def build_loader(
     seed: int = 0,
     workers: int = 0,
     shared: bool = False,
+    processes: int = 1,
+    sizes: NDArray[np.float64] | None = None,
 ) -> DataLoader[Sample]:
-    """Batches of samples; ``shared`` as in ``EpochSampler``.
+    """Batches of samples; ``shared`` and ``sizes`` as in ``EpochSampler``.
 
+    Parameters
+    ----------
+    batch_size
+        Samples of a batch, on all of so many ``processes`` together.
+
+    Raises
+    ------
+    ArgumentError
+        A batch that the processes cannot share evenly.
+
+    Notes
+    -----
     Workers are spawned, not forked: a fork after a parallel kernel has run aborts in its first
     parallel region.
     """
     dataset: Dataset[Sample] = samples  # type: ignore[assignment]
+    sampler = EpochSampler(
+        len(samples), shuffle=shuffle, seed=seed, shared=shared, batch_size=batch_size, sizes=sizes
+    )
     return DataLoader(
         dataset,
-        batch_size=batch_size,
-        sampler=EpochSampler(len(samples), shuffle=shuffle, seed=seed, shared=shared),
+        batch_size=share_of_batch(batch_size, processes),
+        sampler=sampler,
         collate_fn=collate,
         num_workers=workers,
         multiprocessing_context="spawn" if workers else None,

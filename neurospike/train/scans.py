@@ -35,6 +35,7 @@ class ScanSamples:
     """
 
     late_share = 0.0
+    given = 0
 
     def __init__(
         self,

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from neurospike.metrics import ConfusionMatrix
+from neurospike.nn.together import is_together, weighted_mean
 from neurospike.train.augment_labels import Mix
 from neurospike.train.augment_scan import Move, augment_scan
 from neurospike.train.labelling import point_classes, point_scores, voxel_labels
@@ -77,20 +78,31 @@ class SegmentTask:
     ) -> dict[str, Tensor]:
         label = voxel_labels(batch["label"], batch["point_to_voxel"], *outputs.shape)
         known = label >= 0
-        if not known.any():
+        if not (known.any() or is_together()):
             return {"loss": outputs.sum() * 0.0}
-        weights = None if self._weights is None else self._weights.to(outputs)
-        smoothing = self.recipe.training.label_smoothing if training else 0.0
-        entropy = F.cross_entropy(
-            outputs, label, weights, ignore_index=-1, label_smoothing=smoothing
-        )
+        entropy = self._entropy(outputs, label, training=training)
         parts = {"loss": entropy, "cross_entropy": entropy.detach()}
         if self.part.lovasz:
             lovasz = lovasz_softmax(outputs, label)
             parts["lovasz"] = lovasz.detach()
             parts["loss"] = entropy + self.part.lovasz * lovasz
         right = outputs.detach().argmax(1) == label
-        return {**parts, "voxel_accuracy": right[known].float().mean()}
+        accuracy = right[known].float().sum() / known.sum().clamp(min=1)
+        return {**parts, "voxel_accuracy": weighted_mean(accuracy, known.sum())}
+
+    def _entropy(self, outputs: Tensor, label: Tensor, *, training: bool) -> Tensor:
+        """Cross entropy of the voxels with a label, on several processes of those of all."""
+        weights = None if self._weights is None else self._weights.to(outputs)
+        smoothing = self.recipe.training.label_smoothing if training else 0.0
+        entropy = F.cross_entropy(
+            outputs, label, weights, ignore_index=-1, label_smoothing=smoothing
+        )
+        if not is_together():
+            return entropy
+        seen = label[label >= 0]
+        weight = torch.ones_like(seen) if weights is None else weights[seen]
+        # A mean over no voxels is not a number; this process then counts for nothing.
+        return weighted_mean(entropy if len(seen) else outputs.sum() * 0.0, weight.sum())
 
     def meter(self) -> Meter:
         return PointMeter(self)

@@ -57,6 +57,11 @@ class SequenceSamples:
         return len(self.source)
 
     @property
+    def given(self) -> int:
+        """Events, or frames, of the samples given so far."""
+        return self._all
+
+    @property
     def late_share(self) -> float:
         return self._late / max(self._all, 1)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import sys
 import threading
@@ -14,27 +13,29 @@ from pathlib import Path
 from typing import Any
 
 import lightning
-import torch
 from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
+from neurospike.train.machine import Machine
 from neurospike.train.recipe import Recipe
 
 
 def build_trainer(
-    recipe: Recipe, out: Path, *, callbacks: list[lightning.Callback], progress: bool
+    recipe: Recipe,
+    out: Path,
+    machine: Machine,
+    *,
+    callbacks: list[lightning.Callback],
+    progress: bool,
 ) -> lightning.Trainer:
     """Lightning's trainer with CSV and TensorBoard logs; checkpoints are our callback's."""
     # A bar is for eyes: logs get the line that each epoch ends with.
     progress = progress and sys.stdout.isatty()
     extra: list[lightning.Callback] = [Bar(leave=False)] if progress else []
-    devices, nodes = _processes()
     with quiet_lightning():
         return lightning.Trainer(
-            devices=devices,
-            num_nodes=nodes,
+            **machine.trainer_arguments(),
             max_epochs=recipe.training.epochs,
-            accelerator="cpu" if not torch.cuda.is_available() else "auto",
             logger=[
                 CSVLogger(out, name="", version=""),
                 TensorBoardLogger(out, name="", version="tensorboard"),
@@ -49,12 +50,6 @@ def build_trainer(
             check_val_every_n_epoch=min(recipe.training.validate_every, recipe.training.epochs),
             log_every_n_steps=10,
         )
-
-
-def _processes() -> tuple[int | str, int]:
-    """Processes a machine, and machines, as torchrun says; Lightning itself does not ask it."""
-    local = int(os.environ.get("LOCAL_WORLD_SIZE", 0))
-    return (local, int(os.environ.get("WORLD_SIZE", local)) // local) if local else ("auto", 1)
 
 
 class Bar(RichProgressBar):
@@ -81,8 +76,13 @@ def quiet_lightning() -> Iterator[None]:
         ):
             warnings.filterwarnings("ignore", message=message)
         noisy = [
-            logging.getLogger(f"lightning.pytorch.{name}")
-            for name in ("utilities.rank_zero", "accelerators.cuda", "trainer.connectors")
+            logging.getLogger(f"lightning.{name}")
+            for name in (
+                "pytorch.utilities.rank_zero",
+                "pytorch.accelerators.cuda",
+                "pytorch.trainer.connectors",
+                "fabric.utilities.distributed",
+            )
         ]
         levels = [logger.level for logger in noisy]
         for logger in noisy:

@@ -115,6 +115,7 @@ def test_two_processes_are_one_with_all_rows(name: str, two: list[Any]) -> None:
 
 def test_a_mean_of_two_processes_has_the_gradient_that_averaging_needs(two: list[Any]) -> None:
     means, grads, nothings = zip(*(rank["mean"] for rank in two), strict=True)
+    assert all(mean.shape == () for mean in (*means, *nothings))
     assert [float(mean) for mean in means] == [3.25, 3.25]  # (1 * 1 + 3 * 4) / 4
     assert [float(grad) for grad in grads] == [1.0, 6.0]  # 2 x * 2 * weight / 4
     assert [float(nothing) for nothing in nothings] == [0.0, 0.0]

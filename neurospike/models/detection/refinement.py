@@ -21,6 +21,7 @@ from neurospike.models.detection.proposals import (
 )
 from neurospike.models.detection.roi_coding import corners, decode_in, encode_in
 from neurospike.models.detection.roi_head import RoIHead
+from neurospike.nn.together import counted, is_together, weighted_mean
 
 COPIES = 8
 """Misplaced copies of each object that are proposed in training."""
@@ -55,18 +56,24 @@ def refinement_loss(
     al., Frustum PointNets, CVPR 2018, as in the authors' code. Departure: the sine of the yaw.
     """
     chosen = sample(grid, maps, boxes, labels, copies=COPIES if head.training else 0)
-    if len(chosen.rois) < 2:  # a norm over one row has no variance
+    count = len(chosen.rois)
+    if counted(count, device=chosen.rois.device) < 2:  # a norm over one row has no variance
         nothing = maps.numbers.sum() * 0.0
+        # Processes that train together wait for a gradient of every parameter.
+        nothing = nothing + sum(p.sum() * 0.0 for p in head.parameters() if is_together())
         return {"confidence": nothing, "refined": nothing, "corners": nothing}
     numbers = head(maps.stages, chosen.rois, chosen.scan)
     placed = (2.0 * chosen.overlap - 0.5).clamp(0.0, 1.0)
     on = (chosen.overlap >= FOREGROUND).nonzero()[:, 0]
     rois, objects, residuals = chosen.rois[on], chosen.objects[on], numbers[on, 1:]
     share = 1.0 / max(len(on), 1)
+    confidence = F.binary_cross_entropy_with_logits(numbers[:, 0], placed, reduction="sum")
+    refined = residual_loss(residuals, encode_in(objects, rois)).sum() * share
+    corners = corner_loss(decode_in(residuals, rois), objects).sum() * share
     return {
-        "confidence": F.binary_cross_entropy_with_logits(numbers[:, 0], placed),
-        "refined": residual_loss(residuals, encode_in(objects, rois)).sum() * share,
-        "corners": corner_loss(decode_in(residuals, rois), objects).sum() * share,
+        "confidence": weighted_mean(confidence / max(count, 1), count),
+        "refined": weighted_mean(refined, len(on)),
+        "corners": weighted_mean(corners, len(on)),
     }
 
 
