@@ -86,7 +86,7 @@ def convolution_tile(
     key = (shape_class(rows), f"{c_in}x{c_out}", _kind(dtype))
     found = lookup("sparse.convolve", device, key)
     if found is not None:
-        return CONFIGS[found["config"]]
+        return CONFIGS[int(found["config"])]
     if c_out <= 16:
         return Tile(128, 16, 16, 4, 4)
     shallow = c_in <= 16 or exact(dtype)
@@ -102,7 +102,7 @@ def weight_tile(rows: int, c_in: int, c_out: int, dtype: torch.dtype, device: to
     key = (shape_class(rows), f"{c_in}x{c_out}", _kind(dtype))
     found = lookup("sparse.weight_gradient", device, key)
     if found is not None:
-        return WEIGHT_CONFIGS[found["config"]]
+        return WEIGHT_CONFIGS[int(found["config"])]
     widest = max(c_in, c_out)
     if widest <= 16:
         return Tile(16, 16, 64, 4, 3)

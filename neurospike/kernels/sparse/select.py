@@ -19,7 +19,6 @@ from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from neurospike.errors import ArgumentError, BackendUnavailableError
 from neurospike.kernels.devices import triton_obstacle
@@ -32,6 +31,10 @@ Backend = Literal["auto", "reference", "portable", "numba", "triton"]
 _GPU_DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
 _chosen: ContextVar[Backend] = ContextVar("neurospike_sparse_backend", default="auto")
+
+_latest: Backend = "auto"
+"""What ``_chosen`` holds in the thread that set it last: torch records graphs anew where this
+changes, and does not see into context variables."""
 
 
 @contextmanager
@@ -47,11 +50,14 @@ def backend(name: Backend) -> Iterator[None]:
         raise ArgumentError(
             f"sparse.backend.name: must be one of {', '.join(get_args(Backend))}; got {name!r}."
         )
+    global _latest
+    before, _latest = _latest, name
     token = _chosen.set(name)
     try:
         yield
     finally:
         _chosen.reset(token)
+        _latest = before
 
 
 def output_coords(coords: Tensor, geometry: Geometry) -> Tensor:
@@ -80,17 +86,21 @@ def convolve(features: Tensor, weight: Tensor, bias: Tensor | None, rules: Rules
     BackendUnavailableError
         A named backend that does not take these tensors.
     """
-    name = _resolve(features)
+    if torch.compiler.is_compiling():
+        from neurospike.kernels.sparse import ops
+
+        name = ops.resolve(_latest, features.device, features.dtype)
+        if name != "reference":
+            return ops.convolve(features, weight, bias, rules, name)
+    else:
+        name = resolve(_chosen.get(), features)
     if name == "reference":
         plain = reference.convolve(features, weight, rules)
         return plain if bias is None else plain + bias
-    apply: Any = _Convolve.apply
-    last = (name == "numba",)
-    if name == "triton":
-        from neurospike.kernels.sparse import gpu_autograd
+    from neurospike.kernels.sparse import autograd
 
-        apply, last = gpu_autograd.Convolve.apply, ()
-    out: Tensor = apply(features, weight, bias, rules, *last)
+    apply: Any = autograd.Convolve.apply
+    out: Tensor = apply(features, weight, bias, rules, name)
     return out
 
 
@@ -113,8 +123,8 @@ def _maps(coords: Tensor) -> Any:
     return maps
 
 
-def _resolve(features: Tensor) -> Backend:
-    name = _chosen.get()
+def resolve(name: Backend, features: Tensor) -> Backend:
+    """The backend that convolves these features, where ``name`` was chosen."""
     if name == "reference":
         return name
     if name == "triton" or (name == "auto" and features.device.type == "cuda"):
@@ -152,45 +162,3 @@ def _on_gpu(name: Backend, features: Tensor) -> Backend:
     raise BackendUnavailableError(
         f"sparse.backend: 'triton' needs {obstacle}. Use 'auto' or 'reference'."
     )
-
-
-class _Convolve(torch.autograd.Function):
-    """The CPU kernels with their own backward."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, features: Tensor, weight: Tensor, bias: Tensor | None, rules: Rules, fast: bool
-    ) -> Tensor:
-        from neurospike.kernels.sparse import cpu
-
-        x = features.detach().contiguous()
-        out, bits = cpu.convolve(_steps(x), weight.detach().contiguous(), rules, fast=fast)
-        if bias is not None:
-            out += bias.detach()
-        ctx.save_for_backward(features, weight)
-        ctx.rules, ctx.fast, ctx.bits = rules, fast, bits
-        return out if features.ndim == 3 else out[0]
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        from neurospike.kernels.sparse import cpu
-
-        features, weight = ctx.saved_tensors
-        grad = _steps(grads[0].contiguous())
-        d_features = d_weight = d_bias = None
-        if ctx.needs_input_grad[0]:
-            turned = weight.detach().transpose(1, 2).contiguous()
-            back, _ = cpu.convolve(grad, turned, ctx.rules.transposed(), fast=ctx.fast)
-            d_features = back if features.ndim == 3 else back[0]
-        if ctx.needs_input_grad[1]:
-            x = _steps(features.detach().contiguous())
-            d_weight = cpu.weight_gradient(x, grad, ctx.rules, bits=ctx.bits, fast=ctx.fast)
-        if ctx.needs_input_grad[2]:
-            d_bias = cpu.column_sums(grad)
-        return d_features, d_weight, d_bias, None, None
-
-
-def _steps(features: Tensor) -> Tensor:
-    """(T, N, C), one step where there is no time."""
-    return features if features.ndim == 3 else features[None]
