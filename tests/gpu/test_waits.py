@@ -10,6 +10,7 @@ from triton.runtime import interpreter
 
 from neurospike.encoders import SpikeVoxelCoding, Voxelizer
 from neurospike.kernels import devices
+from neurospike.models.detection.voxel_query import VoxelQuery
 from neurospike.nn import (
     ILIF,
     SparseBatchNorm,
@@ -126,6 +127,21 @@ def test_the_stem_waits_for_nothing(pretended: Card) -> None:
     spikes = stem(x)
     spikes.features.sum().backward()
     assert pretended.waits == []
+
+
+def test_a_voxel_query_waits_for_nothing(pretended: Card) -> None:
+    rng, results = torch.Generator().manual_seed(0), []
+    cells = torch.randint(0, 4, (20, 4), generator=rng) % torch.tensor([2, 4, 4, 4])
+    for device in (CARD, torch.device("cpu")):
+        x, there = cloud(device, steps=2), cells.to(device)
+        features = x.features.requires_grad_()
+        pretended.waits.clear()
+        pooled, found = VoxelQuery(2)(x, there)
+        (grad,) = torch.autograd.grad(pooled.sum(), features)
+        assert pretended.waits == []
+        results.append([held(one) for one in (pooled, found, grad)])
+    for one, other in zip(*results, strict=True):
+        assert torch.equal(one, other)
 
 
 def test_voxels_are_checked_by_one_look_at_them(pretended: Card) -> None:

@@ -33,7 +33,7 @@ class VoxelQuery(nn.Module):
     Cost
     ----
     The occupied voxels near each cell; an index of the grid's columns, built once a set of voxels.
-    Tensors of another device are brought to the CPU and back.
+    On a GPU, a search for each place within the reach; the host does not wait.
 
     Source
     ------
@@ -65,7 +65,8 @@ class VoxelQuery(nn.Module):
         steps = 1 if values.ndim == 2 else len(values)
         if values.ndim == 3:  # the steps of a voxel side by side
             values = values.movedim(0, 1).flatten(1)
-        pooled, found = _Max.apply(values, x, cells, self.reach)  # type: ignore[no-untyped-call]
+        largest: Any = _Max if values.device.type == "cpu" else _MaxOnDevice
+        pooled, found = largest.apply(values, x, cells, self.reach)
         if x.features.ndim == 3:
             pooled = pooled.unflatten(1, (steps, -1)).movedim(1, 0)
         return pooled, found
@@ -82,37 +83,63 @@ class _Max(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         from neurospike.kernels.voxels import query_numba
 
-        on_cpu = values.detach().cpu().contiguous()
-        out = torch.empty(len(cells), on_cpu.shape[1], dtype=on_cpu.dtype)
+        values = values.detach().contiguous()
+        out = values.new_empty(len(cells), values.shape[1])
         source = torch.empty(out.shape, dtype=torch.int32)
         shape = x.spatial_shape
         query_numba.neighbourhood_max(
-            on_cpu.numpy(), x.coords[:, 3].cpu().long().numpy(), _column_starts(x).numpy(),
+            values.numpy(), x.coords[:, 3].long().numpy(), _column_starts(x).numpy(),
             torch.tensor(shape[:2]).numpy(), cells.cpu().long().contiguous().numpy(), reach,
             out.numpy(), source.numpy(),
         )  # fmt: skip
-        ctx.source, ctx.rows, ctx.device = source, len(values), values.device
-        found = (source[:, 0] >= 0) if source.shape[1] else torch.zeros(len(cells)).bool()
-        found = found.to(values.device)
+        ctx.source, ctx.rows = source, len(values)
+        found = _found(source)
         ctx.mark_non_differentiable(found)
-        return out.to(values.device), found
+        return out, found
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor, None, None, None]:
         from neurospike.kernels.voxels import query_numba
 
-        given = grads[0].detach().cpu().contiguous()
+        given = grads[0].detach().contiguous()
         out = torch.zeros(ctx.rows, given.shape[1], dtype=given.dtype)
         query_numba.give_back(given.numpy(), ctx.source.numpy(), out.numpy())
-        return out.to(ctx.device), None, None, None
+        return out, None, None, None
+
+
+class _MaxOnDevice(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, values: Tensor, x: VoxelTensor, cells: Tensor, reach: int
+    ) -> tuple[Tensor, Tensor]:
+        from neurospike.kernels.voxels import query_device
+
+        out, source = query_device.neighbourhood_max(
+            values, x.active.keys, cells, x.spatial_shape, reach=reach
+        )
+        ctx.source, ctx.rows = source, len(values)
+        found = _found(source)
+        ctx.mark_non_differentiable(found)
+        return out, found
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> tuple[Tensor, None, None, None]:
+        from neurospike.kernels.voxels import query_device
+
+        return query_device.give_back(grads[0], ctx.source, ctx.rows), None, None, None
+
+
+def _found(source: Tensor) -> Tensor:
+    """Whether any voxel is near: bool (P,)."""
+    return source[:, 0] >= 0 if source.shape[1] else source.new_zeros(len(source)).bool()
 
 
 def _column_starts(x: VoxelTensor) -> Tensor:
-    """int64 (batch * X * Y + 1,), on the CPU: rows of column c are starts[c]:starts[c + 1]."""
+    """int64 (batch * X * Y + 1,): rows of column c are starts[c]:starts[c + 1]."""
 
     def build() -> Tensor:
         edges = x.spatial_shape
-        columns = torch.div(x.active.keys.cpu(), edges[2], rounding_mode="floor")
+        columns = torch.div(x.active.keys, edges[2], rounding_mode="floor")
         counts = torch.bincount(columns, minlength=x.batch_size * edges[0] * edges[1])
         return torch.cat([counts.new_zeros(1), counts.cumsum(0)])
 

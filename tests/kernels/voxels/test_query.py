@@ -5,7 +5,7 @@ import torch
 
 from neurospike.errors import ArgumentError
 from neurospike.kernels.voxels.query_reference import neighbourhood_max
-from neurospike.models.detection.voxel_query import VoxelQuery
+from neurospike.models.detection.voxel_query import VoxelQuery, _Max, _MaxOnDevice
 from neurospike.sparse import VoxelTensor
 
 SHAPE = (5, 7, 3)
@@ -44,6 +44,22 @@ def test_kernel_equals_the_oracle(voxels: int, channels: int, reach: int) -> Non
     nothing = 0.0 * x.features.sum()  # no voxel may be near any cell
     (expected,) = torch.autograd.grad((wanted * weight).sum() + nothing, x.features)
     torch.testing.assert_close(got, expected)
+
+
+@pytest.mark.parametrize("voxels", [0, 1, 63])
+@pytest.mark.parametrize("channels", [1, 17])
+@pytest.mark.parametrize("reach", [0, 1, 3])
+def test_the_way_of_gpus_has_the_same_bits(voxels: int, channels: int, reach: int) -> None:
+    x, cells = cloud(voxels, channels), anywhere(41)
+    values = x.features.mul(2).round().requires_grad_()  # some are equal
+    grads = []
+    for way in (_Max, _MaxOnDevice):
+        pooled, found = way.apply(values, x, cells, reach)  # type: ignore[no-untyped-call]
+        weight = torch.randn(pooled.shape, generator=torch.Generator().manual_seed(0)).double()
+        (grad,) = torch.autograd.grad((pooled * weight).sum(), values)
+        grads.append((pooled, found, grad))
+    for one, other in zip(*grads, strict=True):
+        assert torch.equal(one, other)
 
 
 def test_no_cells_give_no_rows() -> None:
