@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 import torch
 
 FLUSH_BYTES = 1 << 28
-"""More than any card's second-level cache; writing it takes longer than a launch does."""
+"""More than any card's second-level cache."""
+
+LEAD_S = 1e-3
+"""How far ahead of the device Python may get: longer than a layer takes to launch its kernels."""
 
 
 class Clock(Protocol):
@@ -39,25 +44,33 @@ class WallClock:
 class CudaClock(WallClock):
     """For GPUs: what the device spends on a call, with a cold cache.
 
-    Before each call some memory is written. So every candidate finds the same cache, and its
-    kernels are queued while the device is still busy: what Python takes to launch them is not
-    measured, unless it takes longer than the writing. Triton's own ``do_bench`` does the same.
+    Before each call the device is kept writing. So every candidate finds the same cache, as with
+    Triton's own ``do_bench``, and its kernels are queued before the device comes to them: what
+    Python takes to launch them is not measured, unless it takes longer than ``LEAD_S``. To be made
+    and used where the device is ``current``.
     """
 
     def __init__(self, device: torch.device) -> None:
-        self.device = device
         self._flushed = torch.empty(FLUSH_BYTES, dtype=torch.int8, device=device)
+        self._writes = 0
+        self.time(self._flushed.zero_)  # the first call loads the kernel
+        self._writes = math.ceil(LEAD_S / self.time(self._flushed.zero_))
 
     def time(self, call: Callable[[], Any]) -> float:
-        with torch.cuda.device(self.device):
-            event: Any = torch.cuda.Event
-            began, ended = event(enable_timing=True), event(enable_timing=True)
+        event: Any = torch.cuda.Event
+        began, ended = event(enable_timing=True), event(enable_timing=True)
+        for _ in range(self._writes):
             self._flushed.zero_()
-            began.record()
-            call()
-            ended.record()
-            ended.synchronize()
+        began.record()
+        call()
+        ended.record()
+        ended.synchronize()
         return float(began.elapsed_time(ended)) / 1000
+
+
+def current(device: torch.device) -> AbstractContextManager[object]:
+    """Make a GPU the current one, which Triton launches on and events belong to."""
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 
 def clock_of(device: torch.device) -> Clock:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from neurospike.errors import ArgumentError, BackendUnavailableError
-from neurospike.kernels.tuning.clocks import Clock, clock_of
+from neurospike.kernels.tuning.clocks import Clock, clock_of, current
 from neurospike.kernels.tuning.table import Key
 
 _log = logging.getLogger(__name__)
@@ -61,9 +61,9 @@ def measure(
     ----
     At most ``limit_s``, and the call or the compilation that is under way then.
     """
-    label = f"{op} {key}"
-    clock = clock_of(device) if clock is None else clock
-    return winner(medians(candidates, clock, limit_s=limit_s, label=label))
+    with current(device):
+        clock = clock_of(device) if clock is None else clock
+        return winner(medians(candidates, clock, limit_s=limit_s, label=f"{op} {key}"))
 
 
 def winner(seconds: Mapping[str, float]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from neurospike.errors import BackendUnavailableError
-from neurospike.kernels.tuning.clocks import Clock, clock_of
+from neurospike.kernels.tuning.clocks import Clock, clock_of, current
 from neurospike.kernels.tuning.search import medians, winner
 from neurospike.kernels.tuning.table import Key, forced, record
 
@@ -85,13 +85,16 @@ def tune(
 
     It ends early when the time is up; what was found until then is kept.
     """
-    clock = clock_of(device) if clock is None else clock
+    with current(device):
+        clock = clock_of(device) if clock is None else clock
     end = clock.now() + limit_s
     for done, case in enumerate(cases):
         left = end - clock.now()
         if left <= 0:
             return
-        yield _search(case, device, clock, left / min(PART, len(cases) - done))
+        with current(device):
+            result = _search(case, device, clock, left / min(PART, len(cases) - done))
+        yield result
 
 
 def _search(case: Case, device: torch.device, clock: Clock, limit_s: float) -> Result | None:
