@@ -1,36 +1,88 @@
-"""Launches of the neurons' kernels, to be compiled."""
-
-from itertools import product
-from typing import get_args
+"""Launches of the neurons' kernels, to be compiled: every one, in every dtype."""
 
 import torch
+from torch import Tensor
 
-from neurospike.functional.neurons import LIFRule, Reset
+from neurospike.functional import surrogate
+from neurospike.functional.adaptive import AdaptiveRule
+from neurospike.functional.cuba import CubaRule
+from neurospike.functional.neurons import LIFRule
 from neurospike.kernels.neurons import select
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
+LONG, SHORT, RAGGED, ONE = (20, 4096), (8, 4096), (20, 300), (1, 1)
+"""Steps and neurons: chunks of wide loads, a single chunk, rows that start anywhere, one value."""
+
+
+def made(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    return torch.zeros(shape, dtype=dtype, requires_grad=True)
+
+
+def back(spikes: Tensor, last: tuple[Tensor, ...] = ()) -> None:
+    """With gradients that are no broadcast number."""
+    total = spikes.mul(torch.ones_like(spikes)).sum()
+    (total + sum((one.sum() for one in last), start=total)).backward()  # type: ignore[no-untyped-call]
 
 
 def case_lif() -> None:
-    for dtype, reset, decay_input in product(DTYPES, get_args(Reset), (False, True)):
-        x = torch.zeros(5, 300, dtype=dtype, requires_grad=True)
-        rule = LIFRule(reset=reset, decay_input=decay_input)
-        select.lif(x, None, rule, backend="triton")[0].sum().backward()
+    shapes = [*((dtype, LONG) for dtype in DTYPES), (torch.float32, SHORT), (torch.float32, RAGGED)]
+    for dtype, shape in shapes:
+        back(select.lif(made(*shape, dtype=dtype), None, LIFRule(), backend="triton")[0])
+    select.lif(made(*LONG), None, LIFRule(), backend="triton")[0].sum().backward()  # type: ignore[no-untyped-call]
+
+
+def case_lif_by_all_rules() -> None:
+    back(select.lif(made(*ONE), made(1), LIFRule(), backend="triton")[0])
+    rules = (
+        LIFRule(3.0, detach_reset=False, surrogate=surrogate.Sigmoid()),
+        LIFRule(3.0, reset="soft", surrogate=surrogate.Triangle()),
+        LIFRule(reset="soft", decay_input=True, surrogate=surrogate.Rectangle()),
+        LIFRule(3.0, decay_input=True, detach_reset=False, surrogate=surrogate.FastSigmoid()),
+    )
+    for rule in rules:
+        back(select.lif(made(2, 4096), None, rule, backend="triton")[0])
 
 
 def case_lif_with_states_and_a_learnt_rate() -> None:
-    x = torch.zeros(5, 300, requires_grad=True)
-    v = torch.zeros(300, requires_grad=True)
-    rate = torch.full((), 0.5, requires_grad=True)
-    s, last = select.lif(x, v, LIFRule(), rate=rate, backend="triton")
-    assert last is not None
-    (s.sum() + last.sum()).backward()
+    for dtype in DTYPES:
+        x, v, rate = made(*LONG, dtype=dtype), made(LONG[1], dtype=dtype), made(1)
+        s, last = select.lif(x, v, LIFRule(), rate=rate, backend="triton")
+        assert last is not None
+        back(s, (last,))
 
 
 def case_ilif() -> None:
     for dtype in DTYPES:
-        x = torch.zeros(5, 300, dtype=dtype, requires_grad=True)
-        v = torch.zeros(300, dtype=dtype, requires_grad=True)
+        x, v = made(*LONG, dtype=dtype), made(LONG[1], dtype=dtype)
         s, last = select.ilif(x, v, max_spikes=4, beta=0.5, backend="triton")
         assert last is not None
-        (s.sum() + last.sum()).backward()
+        back(s, (last,))
+
+
+def case_readout() -> None:
+    for dtype in DTYPES:
+        x, v, rate = made(*LONG, dtype=dtype), made(LONG[1], dtype=dtype), made(1)
+        back(select.readout(x, v, tau=3.0, decay_input=True, rate=rate, backend="triton"))
+    back(select.readout(made(*SHORT), None, tau=3.0, decay_input=False, backend="triton"))
+
+
+def case_adaptive() -> None:
+    rule = AdaptiveRule(discretisation="euler", detach_reset=False)
+    for dtype in DTYPES:
+        states = tuple(made(LONG[1], dtype=dtype) for _ in range(3))
+        x, gains = made(*LONG, dtype=dtype), made(4, LONG[1])
+        s, last = select.adaptive(x, states, gains, rule, backend="triton")
+        assert last is not None
+        back(s, last)
+    gains = made(4, 64).detach()
+    back(select.adaptive(made(*SHORT), None, gains, AdaptiveRule(), backend="triton")[0])
+
+
+def case_cuba() -> None:
+    for dtype in DTYPES:
+        states = (made(LONG[1], dtype=dtype), made(LONG[1], dtype=dtype))
+        x, keep = made(*LONG, dtype=dtype), made(2)
+        s, last = select.cuba(x, states, keep, CubaRule(), backend="triton")
+        assert last is not None
+        back(s, last)
+    back(select.cuba(made(*SHORT), None, made(2).detach(), CubaRule(), backend="triton")[0])

@@ -51,12 +51,14 @@ def ilif_backward(
                 v = _reset(x, at, N, n, inside, v, beta, top, STEPS)
                 at, g_at, row = ahead(at, N, STEPS), ahead(g_at, g_t, STEPS), row + BLOCK
         gv = started(gv1, first, n, inside, 0.0, HAS_GV)
-        gv = _return(x, g, gx, at, g_at, N, g_t, g_n, n, inside, v, gv, beta, top, STEPS)
+        last = row
+        at, g_at, row = ahead(at, N, STEPS), ahead(g_at, g_t, STEPS), row + BLOCK
+        for _ in range(T // STEPS):
+            at, g_at, row = back(at, N, STEPS), back(g_at, g_t, STEPS), row - BLOCK
+            if scratch is not None:  # the last chunk's membranes are still at hand
+                v = tl.load(scratch + row + n, mask=inside & (row < last), other=v)
+            gv = _return(x, g, gx, at, g_at, N, g_t, g_n, n, inside, v, gv, beta, top, STEPS)
         if scratch is not None:
-            for _ in range(T // STEPS - 1):
-                at, g_at, row = back(at, N, STEPS), back(g_at, g_t, STEPS), row - BLOCK
-                v = tl.load(scratch + row + n)
-                gv = _return(x, g, gx, at, g_at, N, g_t, g_n, n, inside, v, gv, beta, top, STEPS)
             for _ in range(T % STEPS):
                 at, g_at, row = at - N, g_at - g_t, row - BLOCK
                 v = tl.load(scratch + row + n)

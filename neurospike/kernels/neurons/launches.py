@@ -66,7 +66,7 @@ def plan(op: str, x: Tensor, *, states: int = 0) -> Plan:
     ``states`` is how many states a program keeps of each chunk but the last, to come back to.
     """
     T, N = sizes(x)
-    config = _config(op, x)
+    config = _config(op, x, states)
     blocks = -(-N // config.block)
     kept = states * (T // config.steps + T % config.steps - 1)
     programs = blocks
@@ -99,29 +99,29 @@ def sizes(x: Tensor) -> tuple[int, int]:
     return x.shape[0], math.prod(x.shape[1:])
 
 
-def _config(op: str, x: Tensor) -> Config:
+def _config(op: str, x: Tensor, states: int) -> Config:
     T, N = sizes(x)
     # Rows that start anywhere want other configurations than rows that can be read 16 bytes a time.
-    key = (
-        "aligned" if N % 16 == 0 else "ragged",
-        shape_class(T),
-        shape_class(N),
-        str(x.dtype).removeprefix("torch."),
-    )
+    rows = "aligned" if N % 16 == 0 else "ragged"
+    key = (rows, shape_class(T), shape_class(N), str(x.dtype).removeprefix("torch."))
     found = lookup(op, x.device, key)
     if found is None:
-        chosen = default(N, x.element_size(), multiprocessors(x.device))
+        chosen = default(N, x.element_size(), states, multiprocessors(x.device))
     else:
         chosen = CONFIGS[found["config"]]
     return chosen._replace(steps=T) if max(WHOLE, chosen.steps) >= T else chosen
 
 
-def default(N: int, itemsize: int, processors: int) -> Config:
+def default(N: int, itemsize: int, states: int, processors: int) -> Config:
     """By the number of neurons: loads of 16 bytes, or less so that all processors have work.
 
-    Rows that do not start at multiples of 16 neurons are read neuron by neuron.
+    Rows that do not start at multiples of 16 neurons are read neuron by neuron. Where a chunk is
+    gone through backward, all of it is in registers, ``states`` included: more than four neurons a
+    thread would not fit.
     """
     warps, width = 4, (16 // itemsize if N % 16 == 0 else 1)
+    if states:
+        width = min(width, 4 if states == 1 else 2)
     enough = N // (FILLING * processors)
     while 32 * warps * width > max(enough, 32):
         warps, width = (warps, width // 2) if width > 1 else (warps // 2, width)

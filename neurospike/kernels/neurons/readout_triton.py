@@ -94,7 +94,8 @@ def _return(
         v = tl.load(y + (at - N) + n, mask=same, other=0.0).to(tl.float32)
         if HAS_V:
             v = tl.where(at > first, v, started(v0, first, n, inside, 0.0, HAS_V))
-        old = (v, *later)
+        old = (v,)
+        old += later
     at = ahead(at, N, STEPS)
     for i in tl.static_range(STEPS - 1, -1, -1):
         at -= N

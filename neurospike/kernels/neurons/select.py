@@ -9,6 +9,7 @@ reference.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any, Literal, get_args
 
 import torch
@@ -122,12 +123,10 @@ def adaptive(
 
     ``gains`` (4, C) holds alpha, beta, a and b of each neuron.
     """
-    if _resolve(backend, x, rule.surrogate, eager=True) == "numba":
-        from neurospike.kernels.neurons import adaptive_autograd
-
-        fused: tuple[Tensor, ...] = adaptive_autograd.Adaptive.apply(  # type: ignore[no-untyped-call]
-            x, gains, rule, *(states or ())
-        )
+    name = _resolve(backend, x, rule.surrogate, eager=True)
+    if name != "reference":
+        functions = _module(name, cpu="adaptive_autograd", gpu="gpu_states")
+        fused: tuple[Tensor, ...] = functions.Adaptive.apply(x, gains, rule, *(states or ()))
         return fused[0], fused[1:] if states else None
     first = states or (x.new_zeros(x.shape[1:]),) * rule.states
     s, last = adaptive_reference.adaptive(x, first, gains.to(x.dtype), rule)
@@ -146,12 +145,10 @@ def cuba(
 
     ``keep`` (2,) is what current and membrane keep from step to step, of x's dtype.
     """
-    if _resolve(backend, x, rule.surrogate, eager=True) == "numba":
-        from neurospike.kernels.neurons import cuba_autograd
-
-        fused: tuple[Tensor, ...] = cuba_autograd.Cuba.apply(  # type: ignore[no-untyped-call]
-            x, keep, rule, *(states or ())
-        )
+    name = _resolve(backend, x, rule.surrogate, eager=True, real=rule.scale == 0)
+    if name != "reference":
+        functions = _module(name, cpu="cuba_autograd", gpu="gpu_states")
+        fused: tuple[Tensor, ...] = functions.Cuba.apply(x, keep, rule, *(states or ()))
         return fused[0], fused[1:] if states else None
     i, v = states or (x.new_zeros(x.shape[1:]),) * 2
     s, last = cuba_reference.cuba(x, (i, v), keep, rule)
@@ -184,11 +181,17 @@ def _order(name: Backend, x: Tensor, v: Tensor | None) -> tuple[int, ...] | None
 
 
 def _resolve(
-    backend: Backend, x: Tensor, surrogate: Surrogate | None = None, *, eager: bool = False
+    backend: Backend,
+    x: Tensor,
+    surrogate: Surrogate | None = None,
+    *,
+    eager: bool = False,
+    real: bool = True,
 ) -> Backend:
     """The backend that runs: what was named, or what "auto" takes for this tensor.
 
-    ``eager`` says that an operation is not registered with torch, so that none may be recorded.
+    ``eager`` says that no operation is registered with torch, so that none may be recorded;
+    ``real`` that states are not a chip's integers, which Triton's kernels do not know.
     """
     if backend not in get_args(Backend):
         raise ArgumentError(
@@ -198,8 +201,8 @@ def _resolve(
         return backend
     if backend == "auto":
         name: Backend = "triton" if x.device.type == "cuda" else "numba"
-        return name if _obstacle(name, x, surrogate, eager) is None else "reference"
-    obstacle = _obstacle(backend, x, surrogate, eager)
+        return name if _obstacle(name, x, surrogate, eager, real) is None else "reference"
+    obstacle = _obstacle(backend, x, surrogate, eager, real)
     if obstacle is not None:
         other = "numba" if backend == "triton" else "reference"
         raise BackendUnavailableError(
@@ -208,7 +211,9 @@ def _resolve(
     return backend
 
 
-def _obstacle(name: Backend, x: Tensor, surrogate: Surrogate | None, eager: bool) -> str | None:
+def _obstacle(
+    name: Backend, x: Tensor, surrogate: Surrogate | None, eager: bool, real: bool
+) -> str | None:
     """What keeps the kernels of "numba" or "triton" from running on x, or None."""
     found = triton_obstacle(x) if name == "triton" else _cpu_obstacle(x)
     if found is not None:
@@ -217,6 +222,8 @@ def _obstacle(name: Backend, x: Tensor, surrogate: Surrogate | None, eager: bool
         return f"{_named(_DTYPES[name])}; got {x.dtype}"
     if surrogate is not None and surrogate.code is None:
         return f"a built-in surrogate; got {surrogate}"
+    if name == "triton" and not real:
+        return "real arithmetic; got integer_decay"
     if eager and _dispatched(x):
         return "eager mode; got a compiled graph"
     if _exporting():
@@ -245,10 +252,9 @@ def _dispatched(x: Tensor) -> bool:
 
 
 def _passes(name: Backend) -> Any:
-    if name == "triton":
-        from neurospike.kernels.neurons import gpu
+    return _module(name, cpu="cpu", gpu="gpu")
 
-        return gpu
-    from neurospike.kernels.neurons import cpu
 
-    return cpu
+def _module(name: Backend, *, cpu: str, gpu: str) -> Any:
+    """The module of a backend's kernels, imported when it is first chosen."""
+    return import_module(f"neurospike.kernels.neurons.{gpu if name == 'triton' else cpu}")

@@ -84,16 +84,16 @@ def lif_backward(
                 at, g_at, row = ahead(at, N, STEPS), ahead(g_at, g_t, STEPS), row + BLOCK
         gv = started(gv1, first, n, inside, 0.0, HAS_GV)
         share = tl.zeros((BLOCK,), tl.float32)
-        gv, share = _return(x, g, gx, at, g_at, N, g_t, g_n, n, inside, v, gv, share, leak,
-                            threshold, rest, alpha, HAS_RATE, DIVIDE, DECAY_INPUT, SOFT,
-                            DETACH, CODE, STEPS)  # fmt: skip
+        last = row
+        at, g_at, row = ahead(at, N, STEPS), ahead(g_at, g_t, STEPS), row + BLOCK
+        for _ in range(T // STEPS):
+            at, g_at, row = back(at, N, STEPS), back(g_at, g_t, STEPS), row - BLOCK
+            if scratch is not None:  # the last chunk's membranes are still at hand
+                v = tl.load(scratch + row + n, mask=inside & (row < last), other=v)
+            gv, share = _return(x, g, gx, at, g_at, N, g_t, g_n, n, inside, v, gv, share, leak,
+                                threshold, rest, alpha, HAS_RATE, DIVIDE, DECAY_INPUT, SOFT,
+                                DETACH, CODE, STEPS)  # fmt: skip
         if scratch is not None:
-            for _ in range(T // STEPS - 1):
-                at, g_at, row = back(at, N, STEPS), back(g_at, g_t, STEPS), row - BLOCK
-                v = tl.load(scratch + row + n)
-                gv, share = _return(x, g, gx, at, g_at, N, g_t, g_n, n, inside, v, gv, share,
-                                    leak, threshold, rest, alpha, HAS_RATE, DIVIDE,
-                                    DECAY_INPUT, SOFT, DETACH, CODE, STEPS)  # fmt: skip
             for _ in range(T % STEPS):
                 at, g_at, row = at - N, g_at - g_t, row - BLOCK
                 v = tl.load(scratch + row + n)
@@ -117,7 +117,7 @@ def _fire(
     for i in tl.static_range(STEPS):
         h = charged(v, now[i], leak, rest, DIVIDE, DECAY_INPUT)
         fired = h >= threshold
-        tl.store(s + at + n, fired.to(s.dtype.element_ty), mask=inside)
+        tl.store(s + at + n, fired.to(tl.float32).to(s.dtype.element_ty), mask=inside)
         v = after(h, fired, threshold, rest, SOFT)
         at += N
     return at, v
