@@ -2,19 +2,25 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from neurospike.encoders import Voxelizer
 from neurospike.errors import BackendUnavailableError
 from neurospike.kernels import devices
-from neurospike.kernels.sparse import maps_gpu, reference, select
+from neurospike.kernels.sparse import maps, maps_gpu, reference, select
 from neurospike.kernels.sparse.geometry import Triple, strided, submanifold
 
 GRID = (5, 4, 7)
+
+SCANS = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "kitti"
+FRAMES = sorted(SCANS.rglob("velodyne/*.bin"))[:1]
 
 CENTRED = [
     ((3, 3, 3), (1, 1, 1)),
@@ -205,3 +211,28 @@ def test_a_named_backend_does_not_fall_back(monkeypatch: pytest.MonkeyPatch) -> 
         pytest.raises(BackendUnavailableError, match="'triton' needs CUDA tensors; got device cpu"),
     ):
         select.build_rules(coords, coords, geometry)
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not FRAMES, reason="no KITTI scans beside the repository")
+def test_the_maps_of_a_street(device: torch.device, monkeypatch: pytest.MonkeyPatch) -> None:
+    if device.type == "cpu":
+        monkeypatch.setattr(maps_gpu, "BLOCK", 1 << 16)  # few programs, for they are interpreted
+    points = torch.from_numpy(np.fromfile(FRAMES[0], np.float32).reshape(-1, 4)[:, :3])
+    voxelizer = Voxelizer((0.05, 0.05, 0.1), (0.0, -40.0, -3.0, 70.4, 40.0, 1.0))
+    voxels, _ = voxelizer(points)
+    coords, there = voxels.coords, voxels.coords.to(device)
+    centred = submanifold((3, 3, 3), (1, 1, 1), voxels.spatial_shape)
+    halved = strided((3, 3, 3), (2, 2, 2), (1, 1, 1), (1, 1, 1), voxels.spatial_shape)
+    ours, right = (
+        maps_gpu.build_rules(there, there, centred),
+        maps.build_rules(coords, coords, centred),
+    )
+    assert right.pairs > 150_000
+    assert torch.equal(ours.table().cpu(), right.table())
+    out = maps.output_coords(coords, halved)
+    assert torch.equal(maps_gpu.output_coords(there, halved).cpu(), out)
+    ours = maps_gpu.build_rules(there, out.to(device), halved)
+    right = maps.build_rules(coords, out, halved)
+    assert torch.equal(ours.table().cpu(), right.table())
+    assert torch.equal(ours.transposed().table().cpu(), right.transposed().table())
