@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
 
 import torch
@@ -28,3 +29,8 @@ def multiprocessors(device: torch.device) -> int:
     if device.type != "cuda":
         return 1
     return torch.cuda.get_device_properties(device).multi_processor_count
+
+
+def current(device: torch.device) -> AbstractContextManager[object]:
+    """Make a GPU the current one, which is the one that Triton launches on; a CPU stays itself."""
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()

@@ -1,6 +1,7 @@
 """What makes the host wait for a GPU, told by a card that is only pretended, its kernels real."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -44,6 +45,7 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> Iterator[Card]:
 
     monkeypatch.setattr(interpreter.GridExecutor, "__call__", launch)
     monkeypatch.setattr(devices, "multiprocessors", lambda _: 1)
+    monkeypatch.setattr(torch.cuda, "device", lambda _: nullcontext())
     with card() as found:
         yield found
 
