@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
+from itertools import product
 from typing import Any
 
 import torch
@@ -36,27 +37,35 @@ def measure(rig: Rig, steps: Sequence[int] = STEPS, neurons: Sequence[int] = NEU
     """Forward, then forward and backward with peak memory, of each size."""
     layers = _layers(rig.device)
     rows: list[Row] = []
-    for T in steps:
-        for N in neurons:
-            few = min(N, COMPARED)
-            case = f"LIF forward, T = {T}, N = {N:,}"
-            found = rig.race(
-                case,
-                forwards(rig, layers, T, N),
-                right=forwards(rig, {OURS: _reference()}, T, few)[OURS],
-                trials=forwards(rig, layers, T, few),
-                share=FLIPS,
-            )
-            rows += [_with_rate(one, 2 * 4 * T * N) for one in found]
-            rows += rig.race(
-                f"LIF forward + backward, T = {T}, N = {N:,}",
-                trainings(rig, layers, T, N),
-                right=trainings(rig, {OURS: _reference()}, T, few)[OURS],
-                trials=trainings(rig, layers, T, few),
-                share=FLIPS,
-                memory=True,
-            )
+    for T, N in product(steps, neurons):
+        for what, race in (("forward", _forward), ("forward + backward", _training)):
+            case = f"LIF {what}, T = {T}, N = {N:,}"
+            rows += rig.guarded(case, partial(race, rig, case, layers, T, N))
     return rows
+
+
+def _forward(rig: Rig, case: str, layers: dict[str, Layer], T: int, N: int) -> list[Row]:
+    few = min(N, COMPARED)
+    found = rig.race(
+        case,
+        forwards(rig, layers, T, N),
+        right=forwards(rig, {OURS: _reference()}, T, few)[OURS],
+        trials=forwards(rig, layers, T, few),
+        share=FLIPS,
+    )
+    return [_with_rate(one, 2 * 4 * T * N) for one in found]
+
+
+def _training(rig: Rig, case: str, layers: dict[str, Layer], T: int, N: int) -> list[Row]:
+    few = min(N, COMPARED)
+    return rig.race(
+        case,
+        trainings(rig, layers, T, N),
+        right=trainings(rig, {OURS: _reference()}, T, few)[OURS],
+        trials=trainings(rig, layers, T, few),
+        share=FLIPS,
+        memory=True,
+    )
 
 
 def forwards(rig: Rig, layers: dict[str, Layer], T: int, N: int) -> Candidates:

@@ -65,7 +65,7 @@ def carry_by_voxel(state: State, rest: State, before: Places, after: Places) -> 
     known = before.keys[places] == after.keys
     carried = []
     for old, new in zip(state, rest, strict=True):
-        new = new.clone()
-        new[known] = old[places[known]].to(new.dtype)
-        carried.append(new)
+        # Chosen, not written through a mask: a GPU would have to say how many there are.
+        mask = known.reshape(-1, *[1] * (new.ndim - 1))
+        carried.append(torch.where(mask, old[places].to(new.dtype), new))
     return tuple(carried)
