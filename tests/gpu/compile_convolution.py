@@ -5,7 +5,8 @@ from unittest.mock import patch
 
 import torch
 
-from neurospike.kernels.sparse import gpu_tiles, select
+from neurospike.kernels.events import Events
+from neurospike.kernels.sparse import gpu, gpu_tiles, select
 from neurospike.kernels.sparse.rules import Rules
 
 RULES = Rules.from_table(torch.zeros(27, 1000, dtype=torch.int32), n_in=1000)
@@ -48,3 +49,10 @@ def case_every_tile() -> None:
                 if gpu_tiles.fits(tile, dtype):
                     with patch.object(gpu_tiles, name, lambda *_, tile=tile: tile):
                         convolved(128, 128, dtype)
+
+
+def case_events() -> None:
+    for dtype in (torch.float32, torch.bfloat16, torch.float16):
+        x, weight = torch.zeros(2, 1000, 128, dtype=dtype), torch.zeros(27, 128, 128, dtype=dtype)
+        for spikes in (gpu.events(x), Events.of(x, binary=True)):
+            gpu.convolve_events(spikes, weight, None, RULES)

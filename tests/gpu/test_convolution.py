@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from neurospike.errors import BackendUnavailableError
+from neurospike.kernels.events import Events
 from neurospike.kernels.sparse import gpu, reference, select
 from neurospike.kernels.sparse.geometry import Geometry, strided, submanifold
 from neurospike.kernels.sparse.rules import Rules
@@ -166,6 +167,52 @@ def test_partial_sums_of_many_chunks(device: torch.device, monkeypatch: pytest.M
     whole = gpu.weight_gradient(x, grad, there)
     monkeypatch.setattr(gpu, "LEAST_CHUNK", 50)
     torch.testing.assert_close(gpu.weight_gradient(x, grad, there), whole, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize(("c_in", "c_out"), [(1, 17), (5, 1), (33, 20)])
+@pytest.mark.parametrize("steps", [None, 2])
+def test_events(c_in: int, c_out: int, steps: int | None, device: torch.device) -> None:
+    rules = rules_of(40)
+    parts = made(rules, c_in, c_out, steps, bias=steps is None)
+    assert parts[0] is not None
+    parts[0] = (parts[0] * (parts[0] > 1)).round()
+    with poisoned():
+        ours = run("triton-events", rules, parts, torch.float32, device)
+    agree(ours, run("reference", rules, parts, torch.float32, device), 1e-5)
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_events_of_a_neuron(binary: bool, device: torch.device) -> None:
+    rules = rules_of(30)
+    x, weight, _ = made(rules, 6, 9, steps=2)
+    assert x is not None and weight is not None
+    x = (x > 0.5).float() if binary else x.clamp(min=0).round()
+    there = Rules.from_table(rules.table().to(device), n_in=30)
+    spikes, weight = Events.of(x.to(device), binary=binary), weight.to(device)
+    torch.testing.assert_close(
+        gpu.convolve_events(spikes, weight, None, there),
+        reference.convolve(x.to(device), weight, there),
+        rtol=1e-5,
+        atol=1e-5,
+    )
+
+
+@pytest.mark.parametrize("shape", [(0, 4), (3, 1), (2, 9, 33)])
+def test_events_are_listed(shape: tuple[int, ...], device: torch.device) -> None:
+    x = draws(*shape, seed=8).clamp(min=0).to(device)
+    ours, right = gpu.events(x), Events.of(x)
+    assert torch.equal(ours.counts, right.counts)
+    assert torch.equal(ours.dense(torch.float32), x)
+    assert ours.shape == right.shape
+
+
+def test_few_rows_of_events(device: torch.device) -> None:
+    for n_in, n_out in ((0, 3), (3, 0), (2, 2)):
+        rules = Rules.from_table(torch.full((4, n_out), -1, dtype=torch.int32), n_in=n_in)
+        parts = made(rules, 3, 2, steps=1, bias=True)
+        with poisoned():
+            ours = run("triton-events", rules, parts, torch.float32, device)
+        agree(ours, run("reference", rules, parts, torch.float32, device), 1e-5)
 
 
 def test_a_named_backend_says_what_it_needs(device: torch.device) -> None:

@@ -1,6 +1,7 @@
 """The sparse convolution of numba and Triton as a differentiable torch function.
 
-Backends are "portable", "numba" and "triton", chosen by ``select.py``.
+Backends are "portable", "numba", "triton" and "triton-events", chosen by ``select.py``. The last
+differs in its outputs' sums alone: gradients are dense, and go back as those of "triton".
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from neurospike.kernels.sparse.rules import Rules
+
+ON_GPU = ("triton", "triton-events")
 
 Grads = tuple[Tensor | None, Tensor | None, Tensor | None]
 
@@ -47,10 +50,14 @@ def forward(
 ) -> tuple[Tensor, Any]:
     """Output ([T,] n_out, C_out), and what numba's way back can use again, or None."""
     x, weight = _steps(features.detach()), weight.detach()
-    if backend == "triton":
+    bits = None
+    if backend in ON_GPU:
         from neurospike.kernels.sparse import gpu
 
-        out, bits = gpu.convolve(x, weight, bias, rules), None
+        if backend == "triton-events":
+            out = gpu.convolve_events(gpu.events(x), weight, bias, rules)
+        else:
+            out = gpu.convolve(x, weight, bias, rules)
     else:
         from neurospike.kernels.sparse import cpu
 
@@ -72,7 +79,7 @@ def gradients(
     """Of features, weight and bias, those that are wanted."""
     grad, x, turned = _steps(grad), _steps(features.detach()), weight.detach().transpose(1, 2)
     d_features = d_weight = d_bias = None
-    if backend == "triton":
+    if backend in ON_GPU:
         from neurospike.kernels.sparse import gpu
 
         if wanted[0]:  # the weight's strides are exchanged, its values stay where they are

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from neurospike.kernels.sparse import gpu_plan, gpu_tiles, weights_triton
+from neurospike.kernels.devices import current
+from neurospike.kernels.events import Events
+from neurospike.kernels.sparse import events_triton, gpu_plan, gpu_tiles, weights_triton
 from neurospike.kernels.sparse import triton as kernels
 from neurospike.kernels.sparse.rules import Rules
 
@@ -16,6 +21,7 @@ LEAST_CHUNK = 1024
 """Pairs of a partial weight gradient: fewer would write more partial sums than they read rows."""
 
 _BLOCK = 512
+_LISTED = 2048  # channels of a program that lists events
 
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, rules: Rules) -> Tensor:
@@ -29,13 +35,49 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, rules: Rules) -> Te
     order, taps = gpu_plan.order(rules), gpu_plan.taps(rules, tile.rows)
     columns = -(-c_out // tile.columns)
     grid = (-(-rules.n_out // tile.rows) * T * columns,)
-    kernels.convolve[grid](
-        x, weight, bias, order.near, order.rows, taps.offsets, taps.counts, out,
-        n_in, rules.n_out, T, columns, -(-c_in // tile.depth),
+    _launch(
+        kernels.convolve, grid, x, weight, bias, order.near, order.rows, taps.offsets, taps.counts,
+        out, n_in, rules.n_out, T, columns, -(-c_in // tile.depth),
         c_in, c_out, rules.volume, *weight.stride(),
         HAS_BIAS=bias is not None, PRECISION=gpu_tiles.precision(x.dtype),
         BLOCK_M=tile.rows, BLOCK_N=tile.columns, BLOCK_K=tile.depth,
         num_warps=tile.warps, num_stages=tile.stages,
+    )  # fmt: skip
+    return out
+
+
+def events(x: Tensor) -> Events:
+    """The non-zero channels of (..., C), listed on its device."""
+    found = Events.empty(x, binary=False)
+    rows, c_in = found.channels.shape
+    width = gpu_tiles.power_of_two(c_in)
+    height = max(1, _LISTED // width)
+    if rows:
+        _launch(
+            events_triton.list_events, (-(-rows // height),), x.contiguous(), found.counts,
+            found.channels, found.values, rows, c_in, BLOCK_M=height, BLOCK_C=width,
+        )  # fmt: skip
+    return found
+
+
+def convolve_events(spikes: Events, weight: Tensor, bias: Tensor | None, rules: Rules) -> Tensor:
+    """Events of (T, n_in, C_in) and (K, C_in, C_out) by any strides -> (T, n_out, C_out)."""
+    T = math.prod(spikes.shape[:-2])
+    n_in, c_in = spikes.shape[-2:]
+    c_out = weight.shape[2]
+    out = weight.new_empty(T, rules.n_out, c_out)
+    if out.numel() == 0:
+        return out
+    tile = gpu_tiles.event_tile(c_out)
+    order, taps = gpu_plan.order(rules), gpu_plan.taps(rules, tile.rows)
+    columns = -(-c_out // tile.columns)
+    _launch(
+        events_triton.convolve_events, (-(-rules.n_out // tile.rows) * T * columns,),
+        spikes.counts, spikes.channels, spikes.values, weight, bias, order.near, order.rows,
+        taps.offsets, taps.counts, out, n_in, rules.n_out, T, columns,
+        c_in, c_out, rules.volume, *weight.stride(),
+        HAS_VALUES=spikes.values is not None, HAS_BIAS=bias is not None,
+        BLOCK_M=tile.rows, BLOCK_N=tile.columns, num_warps=tile.warps,
     )  # fmt: skip
     return out
 
@@ -54,7 +96,8 @@ def weight_gradient(x: Tensor, grad: Tensor, rules: Rules) -> Tensor:
     pairs, chunks = gpu_plan.pairs(rules), gpu_plan.chunks(rules, T, chunk)
     parts = x.new_empty((chunks.owner.shape[0], c_in, c_out), dtype=torch.float32)
     tiles_i, tiles_o = -(-c_in // tile.rows), -(-c_out // tile.columns)
-    weights_triton.weight_parts[(parts.shape[0] * tiles_i * tiles_o,)](
+    _launch(
+        weights_triton.weight_parts, (parts.shape[0] * tiles_i * tiles_o,),
         x, grad, pairs.inputs, pairs.outputs, pairs.counts, chunks.first, chunks.owner, parts,
         n_in, n_out, T, chunk, tiles_i, tiles_o, c_in, c_out, K,
         PRECISION=gpu_tiles.precision(x.dtype),
@@ -62,10 +105,19 @@ def weight_gradient(x: Tensor, grad: Tensor, rules: Rules) -> Tensor:
         num_warps=tile.warps, num_stages=tile.stages,
     )  # fmt: skip
     blocks = -(-size // _BLOCK)
-    weights_triton.add_parts[(K * blocks,)](parts, chunks.first, out, size, blocks, BLOCK=_BLOCK)
+    _launch(
+        weights_triton.add_parts, (K * blocks,), parts, chunks.first, out, size, blocks,
+        BLOCK=_BLOCK,
+    )  # fmt: skip
     return out
 
 
 def column_sums(grad: Tensor) -> Tensor:
     """(T, N, C) -> (C,): the gradient of a bias; torch adds in an order fixed by the shape."""
     return grad.sum((0, 1), dtype=torch.float32).to(grad.dtype)
+
+
+def _launch(kernel: Any, grid: tuple[int, ...], x: Tensor, *args: Any, **constants: Any) -> None:
+    """Run a kernel on the device of its first tensor."""
+    with current(x.device):
+        kernel[grid](x, *args, **constants)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from neurospike.kernels.devices import current
 from neurospike.kernels.sparse import triton as kernels
 from neurospike.kernels.sparse.rules import Rules
 
@@ -113,7 +114,8 @@ def _order(table: Tensor) -> Order:
     bits = table.new_empty(n_out, dtype=torch.int64)
     if n_out:
         grid = (-(-n_out // _BLOCK),)
-        kernels.neighbour_bits[grid](table, bits, n_out, volume, BLOCK=_BLOCK)
+        with current(table.device):
+            kernels.neighbour_bits[grid](table, bits, n_out, volume, BLOCK=_BLOCK)
     rows = bits.argsort(stable=True)
     return Order(rows.int(), table.index_select(1, rows))
 
@@ -123,7 +125,8 @@ def _taps(near: Tensor, rows: int) -> Taps:
     tiles = -(-n_out // rows)
     offsets, counts = near.new_empty(tiles, volume), near.new_empty(tiles)
     if tiles:
-        kernels.tile_taps[(tiles,)](near, offsets, counts, n_out, volume, BLOCK_M=rows)
+        with current(near.device):
+            kernels.tile_taps[(tiles,)](near, offsets, counts, n_out, volume, BLOCK_M=rows)
     return Taps(offsets, counts)
 
 

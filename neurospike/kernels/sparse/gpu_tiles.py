@@ -111,5 +111,16 @@ def weight_tile(rows: int, c_in: int, c_out: int, dtype: torch.dtype, device: to
     return Tile(64, 64, 16 if exact(dtype) else 64, 4, 3)
 
 
+def event_tile(c_out: int) -> Tile:
+    """The tile of a convolution of events: rows wait for the longest of their neighbours' lists."""
+    columns = min(max(16, power_of_two(c_out)), 64)
+    return Tile(1024 // columns, columns, 1, 4, 1)
+
+
+def power_of_two(size: int) -> int:
+    """The smallest that is not below ``size``, which is 1 or more."""
+    return 1 << (size - 1).bit_length()
+
+
 def _kind(dtype: torch.dtype) -> str:
     return f"{str(dtype).removeprefix('torch.')} {precision(dtype)}"

@@ -4,6 +4,9 @@
 * ``portable``: plain numba on any CPU, float32 and float64;
 * ``numba``: vector kernels on CPUs with AVX2 and FMA, float32;
 * ``triton``: kernel maps and convolutions on CUDA tensors, float32, bfloat16 and float16;
+* ``triton-events``: as ``triton``, but outputs add up the channels that fired, one by one, instead
+  of multiplying all of them. How few must fire for that to be faster has not been measured on any
+  GPU, and to count them would wait for the device: ``auto`` does not take it;
 * ``auto``: the fastest of these that takes the tensors, which on a GPU is ``triton``.
 
 Float32 is multiplied exactly in Triton, unless torch's own products may round it to tf32:
@@ -21,12 +24,13 @@ import torch
 from torch import Tensor
 
 from neurospike.errors import ArgumentError, BackendUnavailableError
+from neurospike.kernels import events
 from neurospike.kernels.devices import triton_obstacle
 from neurospike.kernels.sparse import reference
 from neurospike.kernels.sparse.geometry import Geometry
 from neurospike.kernels.sparse.rules import Rules
 
-Backend = Literal["auto", "reference", "portable", "numba", "triton"]
+Backend = Literal["auto", "reference", "portable", "numba", "triton", "triton-events"]
 
 _GPU_DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
@@ -107,6 +111,8 @@ def convolve(features: Tensor, weight: Tensor, bias: Tensor | None, rules: Rules
 def _maps(coords: Tensor) -> Any:
     """The module that makes maps of these coordinates."""
     name, on_cpu = _chosen.get(), coords.device.type == "cpu"
+    if name == "triton-events":
+        name = "triton"
     obstacle = triton_obstacle(coords)
     if name == "triton" and obstacle is not None:
         raise BackendUnavailableError(
@@ -127,7 +133,7 @@ def resolve(name: Backend, features: Tensor) -> Backend:
     """The backend that convolves these features, where ``name`` was chosen."""
     if name == "reference":
         return name
-    if name == "triton" or (name == "auto" and features.device.type == "cuda"):
+    if name in ("triton", "triton-events") or (name == "auto" and features.device.type == "cuda"):
         return _on_gpu(name, features)
     takes = features.device.type == "cpu" and features.dtype in (torch.float32, torch.float64)
     if not takes:
@@ -155,10 +161,12 @@ def _on_gpu(name: Backend, features: Tensor) -> Backend:
     obstacle = triton_obstacle(features)
     if obstacle is None and features.dtype not in _GPU_DTYPES:
         obstacle = f"float32, bfloat16 or float16; got {features.dtype}"
-    if obstacle is None:
-        return "triton"
+    if name == "triton-events" and obstacle is None and features.shape[-1] > events.LARGEST:
+        obstacle = f"at most {events.LARGEST} channels; got {features.shape[-1]}"
     if name == "auto":
-        return "reference"
+        return "triton" if obstacle is None else "reference"
+    if obstacle is None:
+        return name
     raise BackendUnavailableError(
-        f"sparse.backend: 'triton' needs {obstacle}. Use 'auto' or 'reference'."
+        f"sparse.backend: {name!r} needs {obstacle}. Use 'auto' or 'reference'."
     )
