@@ -60,6 +60,7 @@ def _device(gpu: int) -> torch.device:
     import torch
 
     from neurospike.errors import ArgumentError, BackendUnavailableError
+    from neurospike.kernels.devices import interpreted
 
     if not torch.cuda.is_available():
         raise BackendUnavailableError(
@@ -70,6 +71,10 @@ def _device(gpu: int) -> torch.device:
     count = torch.cuda.device_count()
     if not 0 <= gpu < count:
         raise ArgumentError(f"--gpu: must be from 0 to {count - 1}; got {gpu}.")
+    if interpreted():
+        raise BackendUnavailableError(
+            "tune: TRITON_INTERPRET=1 is set, and what is interpreted cannot be timed; unset it."
+        )
     return torch.device("cuda", gpu)
 
 

@@ -46,6 +46,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(cases, "cases", lambda: [case(1, 3e-3, 2e-3), case(64, 1e-3, 2e-3)])
     monkeypatch.setattr(session, "clock_of", lambda device: clock)
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "device", lambda device: nullcontext())
@@ -102,6 +103,14 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_search(
     monkeypatch.setenv("NEUROSPIKE_CACHE", str(tmp_path / "file"))
     monkeypatch.setattr(session, "clock_of", lambda device: pytest.fail("it searched"))
     assert "name another one in NEUROSPIKE_CACHE" in refused([], capsys)
+
+
+@pytest.mark.usefixtures("gpu")
+def test_interpreted_kernels_are_not_timed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    assert "TRITON_INTERPRET=1 is set" in refused([], capsys)
 
 
 @pytest.mark.usefixtures("gpu")

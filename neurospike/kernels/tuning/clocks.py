@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 import torch
@@ -47,7 +46,7 @@ class CudaClock(WallClock):
     Before each call the device is kept writing. So every candidate finds the same cache, as with
     Triton's own ``do_bench``, and its kernels are queued before the device comes to them: what
     Python takes to launch them is not measured, unless it takes longer than ``LEAD_S``. To be made
-    and used where the device is ``current``.
+    and used where the device is ``devices.current``.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -66,11 +65,6 @@ class CudaClock(WallClock):
         ended.record()
         ended.synchronize()
         return float(began.elapsed_time(ended)) / 1000
-
-
-def current(device: torch.device) -> AbstractContextManager[object]:
-    """Make a GPU the current one, which Triton launches on and events belong to."""
-    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 
 def clock_of(device: torch.device) -> Clock:

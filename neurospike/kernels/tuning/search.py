@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from neurospike.errors import ArgumentError, BackendUnavailableError
-from neurospike.kernels.tuning.clocks import Clock, clock_of, current
+from neurospike.kernels.devices import current
+from neurospike.kernels.tuning.clocks import Clock, clock_of
 from neurospike.kernels.tuning.table import Key
 
 _log = logging.getLogger(__name__)

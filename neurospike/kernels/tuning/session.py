@@ -11,7 +11,8 @@ from typing import Any
 import torch
 
 from neurospike.errors import BackendUnavailableError
-from neurospike.kernels.tuning.clocks import Clock, clock_of, current
+from neurospike.kernels.devices import current
+from neurospike.kernels.tuning.clocks import Clock, clock_of
 from neurospike.kernels.tuning.search import medians, winner
 from neurospike.kernels.tuning.table import Key, forced, record
 
