@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from itertools import product
 from typing import Any
 
 import torch
@@ -21,6 +22,9 @@ KERNEL = (3, 3, 3)
 CHANNELS = (32, 64, 128)
 PRECISIONS = ("ieee", "tf32", "bf16")
 DENSITIES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+PATHS = {"triton": "every channel, by tiles", "triton-events": "channels that fire, one by one"}
+"""Backends that compete over the density of spikes."""
+
 DENSITY = 0.2
 """Share of non-zero features where the precisions are compared."""
 
@@ -53,6 +57,7 @@ def measure(
     channels: Sequence[int] = CHANNELS,
     precisions: Sequence[str] = PRECISIONS,
     densities: Sequence[float] = DENSITIES,
+    paths: Mapping[str, str] = PATHS,
 ) -> list[Row]:
     """Maps, training at each precision and width, and evaluation over the density of spikes."""
     rows: list[Row] = []
@@ -60,14 +65,12 @@ def measure(
         active = on_cpu.to(rig.device)
         case = f"kernel map 3x3x3, {where}, {len(active):,} voxels"
         rows += rig.guarded(case, partial(_maps, rig, case, active))
-        for precision in precisions:
-            for width in channels:
-                case = f"SubM forward + backward, {precision}, C = {width}, {where}"
-                part = partial(_training, rig, case, active, width, precision)
-                rows += rig.guarded(case, part)
-        for density in densities:
-            case = f"SubM forward, bf16, C = {channels[-1]}, {density:.0%} non-zero, {where}"
-            part = partial(_forward, rig, case, active, channels[-1], density)
+        for precision, width in product(precisions, channels):
+            case = f"SubM forward + backward, {precision}, C = {width}, {where}"
+            rows += rig.guarded(case, partial(_training, rig, case, active, width, precision))
+        for width, density in product(channels, densities):
+            case = f"SubM forward, bf16, C = {width}, {density:.0%} non-zero, {where}"
+            part = partial(_forward, rig, case, active, width, density, paths)
             rows += rig.guarded(case, part)
     return rows
 
@@ -145,8 +148,10 @@ def _candidates(
     return found
 
 
-def _forward(rig: Rig, case: str, active: ActiveSet, width: int, density: float) -> list[Row]:
-    """Evaluation in bfloat16, of which integer spikes lose nothing."""
+def _forward(
+    rig: Rig, case: str, active: ActiveSet, width: int, density: float, paths: Mapping[str, str]
+) -> list[Row]:
+    """Evaluation in bfloat16, of which integer spikes lose nothing: ours beside its own paths."""
     layer = SubmanifoldConv3d(width, width).to(rig.device)
     _drawn(rig, layer)
     spikes = clouds.spikes(len(active), width, density).to(rig.device)
@@ -156,10 +161,17 @@ def _forward(rig: Rig, case: str, active: ActiveSet, width: int, density: float)
     with torch.no_grad():
         narrow.weight.copy_(low)
 
-        candidates: dict[str, Callable[[], Any]] = {
-            OURS: lambda: narrow(VoxelTensor.on(active, x)).features,
-            TORCH: lambda: gather_gemm_scatter(x, low, pairs),
-        }
+        def ours() -> Tensor:
+            y: Tensor = narrow(VoxelTensor.on(active, x)).features
+            return y
+
+        def by(backend: Any) -> Tensor:
+            with select.backend(backend):
+                return ours()
+
+        candidates: dict[str, Callable[[], Any]] = {OURS: ours}
+        candidates |= {f"{OURS}, {said}": partial(by, name) for name, said in paths.items()}
+        candidates[TORCH] = lambda: gather_gemm_scatter(x, low, pairs)
         with products("ieee"):
             right = _reference_of(layer, active)(spikes)
         return rig.race(

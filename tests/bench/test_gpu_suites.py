@@ -26,6 +26,7 @@ from neurospike.models import delay_net
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
 CPU = torch.device("cpu")
+PATHS = {"reference": "as a path"}
 
 
 def peak(run: Callable[[], object]) -> float:
@@ -72,7 +73,7 @@ def test_neurons_without_the_peer(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_sparse(rig: Rig) -> None:
     tiny = {"two surfaces": clouds.surfaces(2, 60, 8)}
-    rows = sound(gpu_sparse.measure(rig, tiny, channels=(1, 5), densities=(0.0, 0.3)))
+    rows = sound(gpu_sparse.measure(rig, tiny, channels=(1, 5), densities=(0.3,), paths=PATHS))
     cases = {row["case"] for row in rows}
     assert "SubM forward + backward, bf16, C = 5, two surfaces, peak memory" in cases
     assert any(case.startswith("kernel map 3x3x3, two surfaces") for case in cases)

@@ -43,6 +43,7 @@ def peak(run: Callable[[], object]) -> float:
     return 1.0
 
 
+PATHS = {"reference": "as a path"}
 RIG = Rig(CARD, repeats=1, turn=harness._turn, whole=harness._turn, peak=peak)
 
 
@@ -63,7 +64,9 @@ def test_neurons(pretended: Card, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_sparse(pretended: Card) -> None:
     # Without training: what torch makes in index_select's backward is not on the pretended card.
     tiny = {"a surface": clouds.surfaces(1, 40, 8)}
-    check(gpu_sparse.measure(RIG, tiny, channels=(4,), precisions=(), densities=(0.3,)))
+    check(
+        gpu_sparse.measure(RIG, tiny, channels=(4,), precisions=(), densities=(0.3,), paths=PATHS)
+    )
 
 
 def test_delays(pretended: Card, monkeypatch: pytest.MonkeyPatch) -> None:
