@@ -9,9 +9,9 @@ from torch import Tensor
 from neurospike.errors import BackendUnavailableError
 from neurospike.functional import surrogate
 from neurospike.functional.neurons import LIFRule
-from neurospike.kernels.neurons import select
+from neurospike.kernels.neurons import launches, select
 
-SIZES = [(0, 3), (1, 0), (1, 1), (5, 63), (7, 300)]
+SIZES = [(0, 3), (1, 0), (1, 1), (5, 63), (11, 64)]
 
 RULES = [
     LIFRule(),
@@ -101,11 +101,134 @@ def test_broadcast_gradients(shape: Any, device: torch.device) -> None:
     torch.testing.assert_close(*found, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (4, 64), (8, 33), (9, 2, 17), (19, 128)])
+@pytest.mark.parametrize(("decay_input", "learnt"), [(False, True), (True, True), (True, False)])
+def test_the_readout_and_its_gradients(
+    decay_input: bool, learnt: bool, shape: tuple[int, ...], device: torch.device
+) -> None:
+    x, v = made(*shape, seed=10, device=device), made(*shape[1:], seed=11, device=device)
+    rate = torch.tensor([0.3], device=device, requires_grad=True) if learnt else None
+    for first in (v, None):
+        wanted = [one for one in (x, rate, first) if one is not None]
+        found = []
+        for backend in ("triton", "reference"):
+            y = select.readout(
+                x, first, tau=3.0, decay_input=decay_input, rate=rate, backend=backend
+            )
+            found.append((y, *gradients((y,), wanted)))
+        for one, other in zip(*found, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0)])
+def test_a_readout_of_nothing(shape: tuple[int, ...], device: torch.device) -> None:
+    x, v = made(*shape, seed=10, device=device), made(*shape[1:], seed=11, device=device)
+    y = select.readout(x, v, tau=3.0, decay_input=False, backend="triton")
+    assert y.shape == x.shape
+    assert not any(one.any() for one in torch.autograd.grad(y.sum(), [x, v]))
+
+
+@pytest.mark.parametrize("steps", [1, 8, 13])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_is_near_the_reference(
+    dtype: torch.dtype, steps: int, device: torch.device
+) -> None:
+    x = made(steps, 4, 48, seed=12, device=device, dtype=dtype)
+    wide = x.detach().float().requires_grad_()
+    for backend in ("triton", "reference"):
+        one = x if backend == "triton" else wide
+        spikes, _ = select.lif(one, None, LIFRule(detach_reset=False), backend=backend)
+        y = select.readout(one, None, tau=3.0, decay_input=True, backend=backend)
+        found = [spikes, y, *gradients((spikes, y), [one])]
+        if backend == "triton":
+            ours = found
+    for one, other in zip(ours, found, strict=True):
+        assert one.dtype == dtype
+        torch.testing.assert_close(one.float(), other, rtol=1e-2, atol=1e-2)
+
+
+def test_every_output_is_written(device: torch.device, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is allocated unwritten holds NaN here, and the same bits must come twice."""
+    own = torch.empty_like
+
+    def poisoned(like: Tensor, **options: Any) -> Tensor:
+        return own(like, **options).fill_(float("nan"))
+
+    monkeypatch.setattr(torch, "empty_like", poisoned)
+    monkeypatch.setattr(Tensor, "new_empty", lambda like, *shape, **options: like.new_full(
+        shape[0] if isinstance(shape[0], tuple) else shape, float("nan"), **options
+    ))  # fmt: skip
+    rate = torch.tensor([0.3], device=device, requires_grad=True)
+    for shape in ((9, 33), (5, 2, 64)):
+        x, v = made(*shape, seed=13, device=device), made(*shape[1:], seed=14, device=device)
+        found = []
+        for _ in range(2):
+            s, last = select.lif(x, v, LIFRule(), rate=rate, backend="triton")
+            u, end = select.ilif(x, v, max_spikes=4, beta=0.25, backend="triton")
+            y = select.readout(x, v, tau=2.0, decay_input=True, rate=rate, backend="triton")
+            assert last is not None and end is not None
+            outputs = (s, last, u, end, y)
+            found.append([*outputs, *gradients(outputs, [x, v, rate])])
+        for one, other in zip(*found, strict=True):
+            assert not one.isnan().any()
+            assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 3, 2), (0, 3, 2, 1)])
+def test_images_with_their_channels_side_by_side_are_not_copied(
+    order: tuple[int, ...], device: torch.device
+) -> None:
+    x = made(3, 2, 4, 5, seed=15, device=device).detach().permute(order).requires_grad_()
+    for neuron in (
+        lambda x, name: select.lif(x, None, LIFRule(), backend=name)[0],
+        lambda x, name: select.ilif(x, None, max_spikes=4, beta=0.25, backend=name)[0],
+        lambda x, name: select.readout(x, None, tau=2.0, decay_input=False, backend=name),
+    ):
+        ours, right = neuron(x, "triton"), neuron(x, "reference")
+        assert ours.stride() == x.stride()
+        torch.testing.assert_close(ours, right)
+        torch.testing.assert_close(gradients((ours,), [x]), gradients((right,), [x]))
+
+
+def test_auto_takes_no_interpreted_kernel(device: torch.device) -> None:
+    cpu = torch.zeros(2, 3)
+    assert select._resolve("auto", cpu) == "numba"
+    assert select._resolve("auto", cpu.bfloat16()) == "reference"
+    if device.type == "cuda":
+        assert select._resolve("auto", cpu.to(device)) == "triton"
+        assert select._resolve("auto", cpu.bfloat16().to(device)) == "triton"
+        assert select._resolve("auto", cpu.double().to(device)) == "reference"
+
+
+def test_a_measured_configuration_is_used(device: torch.device) -> None:
+    from neurospike.kernels.tuning import forced
+
+    x = made(13, 100, seed=16, device=device)
+    plain = select.lif(x, None, LIFRule(), backend="triton")[0]
+    right = gradients((plain,), [x])
+    for index in (0, 4, len(launches.CONFIGS) - 1):
+        with (
+            forced("neurons.lif", {"config": index}),
+            forced("neurons.lif_backward", {"config": index}),
+        ):
+            spikes = select.lif(x, None, LIFRule(), backend="triton")[0]
+            assert torch.equal(spikes, plain)
+            assert torch.equal(*gradients((spikes,), [x]), *right)
+
+
+def test_large_inputs_fill_the_processors_and_small_ones_too() -> None:
+    wide = launches.default(1 << 22, 4, 0, 132)
+    assert (wide.block, wide.width) == (512, 4)
+    assert launches.default(1 << 22, 2, 0, 132).width == 8
+    small = launches.default(1 << 14, 4, 0, 132)
+    assert small.width == 1
+    assert (1 << 14) // small.block >= launches.FILLING * 100
+    assert launches.default(999_999, 4, 0, 132).width == 1
+
+
 def test_more_neurons_than_programs_take_at_once(
     device: torch.device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from neurospike.kernels.neurons import launches
-
     x = made(9, 700, seed=9, device=device)
     whole = gradients((select.lif(x, None, LIFRule(), backend="triton")[0],), [x])
     monkeypatch.setattr(launches, "SCRATCH_BYTES", 1)  # one program, one block after another

@@ -22,6 +22,7 @@ from neurospike.functional.cuba import CubaRule
 from neurospike.functional.neurons import LIFRule
 from neurospike.functional.surrogate import Surrogate
 from neurospike.kernels.devices import triton_obstacle
+from neurospike.kernels.events import Events
 from neurospike.kernels.neurons import adaptive_reference, cuba_reference, reference
 
 Backend = Literal["auto", "numba", "reference", "triton"]
@@ -87,6 +88,42 @@ def ilif(
     return fused
 
 
+def lif_events(
+    x: Tensor,
+    v: Tensor | None,
+    rule: LIFRule,
+    *,
+    rate: Tensor | None = None,
+    backend: Backend = "auto",
+) -> tuple[Tensor, Tensor | None, Events]:
+    """As ``lif`` on x (T, ..., C), and which channels fired in which row.
+
+    Triton's kernel lists them as it fires; elsewhere they are read from the spikes.
+    """
+    if _resolve(backend, x, rule.surrogate) == "triton" and not _dispatched(x):
+        from neurospike.kernels.neurons import autograd, gpu_events
+
+        emitting = gpu_events.Emitting()
+        fired = autograd.LIF.apply(x, v, rate, rule, emitting)  # type: ignore[no-untyped-call]
+        return *fired, emitting.take()
+    s, last = lif(x, v, rule, rate=rate, backend=backend)
+    return s, last, Events.of(s, binary=True)
+
+
+def ilif_events(
+    x: Tensor, v: Tensor | None, *, max_spikes: int, beta: float, backend: Backend = "auto"
+) -> tuple[Tensor, Tensor | None, Events]:
+    """As ``ilif`` on x (T, ..., C), and how often which channels fired in which row."""
+    if _resolve(backend, x) == "triton" and not _dispatched(x):
+        from neurospike.kernels.neurons import autograd, gpu_events
+
+        emitting = gpu_events.Emitting()
+        fired = autograd.ILIF.apply(x, v, max_spikes, beta, emitting)  # type: ignore[no-untyped-call]
+        return *fired, emitting.take()
+    s, last = ilif(x, v, max_spikes=max_spikes, beta=beta, backend=backend)
+    return s, last, Events.of(s)
+
+
 def readout(
     x: Tensor,
     v: Tensor | None,
@@ -101,6 +138,12 @@ def readout(
     if name == "reference":
         first = _first(x, v, 0.0)
         return reference.readout(x, first, tau=tau, decay_input=decay_input, rate=rate)[0]
+    order = _order(name, x, v)
+    if order is not None:
+        turned = readout(
+            x.permute(order), None, tau=tau, decay_input=decay_input, rate=rate, backend=backend
+        )
+        return turned.permute(_inverse(order))
     if _dispatched(x):
         from neurospike.kernels.neurons import ops
 
@@ -176,7 +219,7 @@ def _first(x: Tensor, v: Tensor | None, rest: float) -> Tensor:
 
 
 def _order(name: Backend, x: Tensor, v: Tensor | None) -> tuple[int, ...] | None:
-    """How to turn x for a GPU's LIF, so that nothing is copied; None to take it as it is."""
+    """How to turn x for a GPU, so that nothing is copied; None to take it as it is."""
     return memory_order(x) if name == "triton" and v is None else None
 
 
