@@ -82,7 +82,7 @@ class AdLIF(MultiStateNeuron):
         low + (high - low) * sigmoid(``{name}_logit``) and so never leaves its range; weight decay
         on a logit draws it to the middle.
     backend
-        "auto", "numba" or "reference"; a named backend never falls back.
+        "auto", "numba", "triton" or "reference"; a named backend never falls back.
 
     Shape
     -----

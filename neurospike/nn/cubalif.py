@@ -51,7 +51,7 @@ class CubaLIF(MultiStateNeuron):
     scale
         Integer units of the chip in 1.0, a power of two, so that float32 holds every state.
     backend
-        "auto", "numba" or "reference"; a named backend never falls back.
+        "auto", "numba", "triton" or "reference"; a named backend never falls back.
 
     Shape
     -----
@@ -182,6 +182,9 @@ class CubaLIF(MultiStateNeuron):
             )
         keep = self.keep().to(x.device, x.dtype)
         return select.cuba(x, state, keep, self.rule, backend=self.backend)
+
+    def _wide(self, x: Tensor, *, step: bool = False) -> Tensor:
+        return x if self.integer_decay else super()._wide(x, step=step)
 
     def extra_repr(self) -> str:
         """What the representation shows: taus, and what differs from the defaults."""

@@ -22,7 +22,7 @@ class LeakyReadout(Neuron):
     learnable_tau
         Learn one tau for the layer: 1 / tau = sigmoid(``rate_logit``), which keeps tau above 1.
     backend
-        "auto", "numba" or "reference"; a named backend never falls back.
+        "auto", "numba", "triton" or "reference"; a named backend never falls back.
 
     Shape
     -----
