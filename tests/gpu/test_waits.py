@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 from torch.utils._python_dispatch import _disable_current_modes
 from triton.runtime import interpreter
 
-from neurospike.encoders import SpikeVoxelCoding, Voxelizer
+from neurospike.encoders import Voxelizer
 from neurospike.kernels import devices
 from neurospike.models.detection.voxel_query import VoxelQuery
+from neurospike.models.e3dsnn import E3DSNN, Size
 from neurospike.nn import (
     ILIF,
     SparseBatchNorm,
@@ -121,14 +123,21 @@ def test_layers_on_voxels_wait_for_nothing(layer: Any, pretended: Card) -> None:
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
 
 
-def test_the_stem_waits_for_nothing(pretended: Card) -> None:
-    torch.manual_seed(0)
-    stem = SpikeVoxelCoding(3, 4, steps=2).to(CARD)
-    x = cloud(CARD)
-    pretended.waits.clear()
-    spikes = stem(x)
-    spikes.features.sum().backward()
-    assert pretended.waits == []
+def test_a_step_of_training_waits_for_the_sites_of_each_stage(pretended: Card) -> None:
+    results = []
+    for device in (CARD, torch.device("cpu")):
+        torch.manual_seed(0)
+        size = Size(stem=4, stages=(8, 8), blocks=1)
+        model = E3DSNN(size, num_classes=4, in_features=3, steps=1, max_spikes=4).to(device)
+        x, labels = cloud(device), torch.tensor([1, 2, 0]).to(device)
+        optimizer = torch.optim.AdamW(model.parameters())
+        pretended.waits.clear()
+        loss = cross_entropy(model(x), labels)
+        loss.backward()
+        optimizer.step()
+        assert [name for name, _ in pretended.waits] == ["_unique2"] * (2 if device == CARD else 0)
+        results.append(held(loss))
+    torch.testing.assert_close(*results)
 
 
 def test_a_voxel_query_waits_for_nothing(pretended: Card) -> None:
