@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from typing import Any
 
 import pytest
@@ -9,11 +10,13 @@ import torch
 from torch import Tensor
 
 from neurospike.errors import BackendUnavailableError
+from neurospike.kernels import devices
 from neurospike.kernels.events import Events
-from neurospike.kernels.sparse import gpu, reference, select
+from neurospike.kernels.sparse import gpu, gpu_tiles, reference, select
 from neurospike.kernels.sparse.geometry import Geometry, strided, submanifold
 from neurospike.kernels.sparse.rules import Rules
 
+DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 GRID = (5, 6, 4)
 SUBMANIFOLD = submanifold((3, 3, 3), (1, 1, 1), GRID)
 DOWN = strided((2, 2, 2), (2, 2, 2), (0, 0, 0), (1, 1, 1), GRID)
@@ -165,8 +168,24 @@ def test_partial_sums_of_many_chunks(device: torch.device, monkeypatch: pytest.M
     x, grad = draws(3, 60, 5, seed=1).to(device), draws(3, 60, 4, seed=2).to(device)
     there = Rules.from_table(rules.table().to(device), n_in=60)
     whole = gpu.weight_gradient(x, grad, there)
-    monkeypatch.setattr(gpu, "LEAST_CHUNK", 50)
+    monkeypatch.setattr(gpu, "CHUNKS", (16, 16))
     torch.testing.assert_close(gpu.weight_gradient(x, grad, there), whole, rtol=1e-5, atol=1e-4)
+
+
+def test_the_default_tile_leaves_no_multiprocessor_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "multiprocessors", lambda _: 132)
+    device, bfloat16 = torch.device("cpu"), torch.bfloat16
+    found = [
+        gpu_tiles.convolution_tile(rows, 128, 128, bfloat16, device).rows
+        * gpu_tiles.convolution_tile(rows, 128, 128, bfloat16, device).columns
+        for rows in (1000, 20_000, 100_000)
+    ]
+    assert found == [64 * 64, 128 * 64, 128 * 128]
+    for c_in, c_out, dtype in product((1, 16, 17, 200), (1, 16, 17, 64, 200), DTYPES):
+        tile = gpu_tiles.convolution_tile(5000, c_in, c_out, dtype, device)
+        assert tile in gpu_tiles.CONFIGS
+        assert gpu_tiles.fits(tile, dtype)
+        assert gpu_tiles.weight_tile(5000, c_in, c_out, dtype, device) in gpu_tiles.WEIGHT_CONFIGS
 
 
 @pytest.mark.parametrize(("c_in", "c_out"), [(1, 17), (5, 1), (33, 20)])

@@ -17,10 +17,13 @@ from neurospike.kernels.sparse.rules import Rules
 SCRATCH_BYTES = 1 << 26
 """What partial weight gradients may take, but for one of every offset."""
 
-LEAST_CHUNK = 1024
-"""Pairs of a partial weight gradient: fewer would write more partial sums than they read rows."""
+CHUNKS = (256, 1024)
+"""Pairs of a partial weight gradient: at least, so that it reads more rows than it writes sums; and
+where that leaves a GPU enough to do."""
 
-_BLOCK = 512
+_PARTS = 1024  # chunks of the largest possible map that are enough to do
+_AT_ONCE = 8  # partial sums whose loads do not wait for one another
+_BLOCK = 256
 _LISTED = 2048  # channels of a program that lists events
 
 
@@ -91,8 +94,7 @@ def weight_gradient(x: Tensor, grad: Tensor, rules: Rules) -> Tensor:
     if min(T, n_in, n_out) == 0:
         return out.zero_()
     tile = gpu_tiles.weight_tile(n_out, c_in, c_out, x.dtype, x.device)
-    spare = max(SCRATCH_BYTES // (4 * size) - K, 1)
-    chunk = min(max(LEAST_CHUNK, -(-K * n_out * T // spare)), 1 << 30)
+    chunk = _chunk(K, K * n_out * T, 4 * size)
     pairs, chunks = gpu_plan.pairs(rules), gpu_plan.chunks(rules, T, chunk)
     parts = x.new_empty((chunks.owner.shape[0], c_in, c_out), dtype=torch.float32)
     tiles_i, tiles_o = -(-c_in // tile.rows), -(-c_out // tile.columns)
@@ -107,7 +109,7 @@ def weight_gradient(x: Tensor, grad: Tensor, rules: Rules) -> Tensor:
     blocks = -(-size // _BLOCK)
     _launch(
         weights_triton.add_parts, (K * blocks,), parts, chunks.first, out, size, blocks,
-        BLOCK=_BLOCK,
+        AT_ONCE=_AT_ONCE, BLOCK=_BLOCK,
     )  # fmt: skip
     return out
 
@@ -115,6 +117,13 @@ def weight_gradient(x: Tensor, grad: Tensor, rules: Rules) -> Tensor:
 def column_sums(grad: Tensor) -> Tensor:
     """(T, N, C) -> (C,): the gradient of a bias; torch adds in an order fixed by the shape."""
     return grad.sum((0, 1), dtype=torch.float32).to(grad.dtype)
+
+
+def _chunk(volume: int, pairs: int, part_bytes: int) -> int:
+    """Pairs of a chunk, of all that there could be, so that the partial sums fit their scratch."""
+    spare = max(SCRATCH_BYTES // part_bytes - volume, 1)
+    enough = max(CHUNKS[0], min(CHUNKS[1], pairs // _PARTS))
+    return min(max(enough, -(-pairs // spare)), 1 << 30)
 
 
 def _launch(kernel: Any, grid: tuple[int, ...], x: Tensor, *args: Any, **constants: Any) -> None:

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 import torch
 
+from neurospike.kernels import devices
 from neurospike.kernels.tuning import lookup, shape_class
 
 Precision = Literal["ieee", "tf32"]
@@ -55,6 +56,24 @@ WEIGHT_CONFIGS = [
 """Tiles of the gradient by the weight."""
 
 
+_SMALL = [Tile(64, 64, 16, 4, 4), Tile(64, 32, 16, 4, 4)]
+_PREFERRED = {
+    (16, True): [Tile(128, 16, 16, 4, 4)],
+    (16, False): [Tile(128, 16, 16, 4, 4)],
+    (32, True): [Tile(64, 32, 16, 4, 4)],
+    (32, False): [Tile(128, 32, 32, 4, 4), Tile(64, 32, 16, 4, 4)],
+    (64, True): _SMALL,
+    (64, False): [Tile(128, 64, 32, 4, 4), Tile(64, 64, 32, 4, 4)],
+    (128, True): _SMALL,
+    (128, False): [Tile(128, 128, 32, 8, 4), Tile(128, 64, 32, 4, 4), Tile(64, 64, 32, 4, 4)],
+}
+"""By output channels and whether tiles are shallow. A large tile reads rows and weights less often:
+the first is taken that leaves every multiprocessor enough to do, or the last."""
+
+FILLING = 2
+"""Programs for each multiprocessor that are enough to do."""
+
+
 def fits(tile: Tile, dtype: torch.dtype) -> bool:
     """Whether the compiler keeps a tile in registers.
 
@@ -87,14 +106,12 @@ def convolution_tile(
     found = lookup("sparse.convolve", device, key)
     if found is not None:
         return CONFIGS[int(found["config"])]
-    if c_out <= 16:
-        return Tile(128, 16, 16, 4, 4)
     shallow = c_in <= 16 or exact(dtype)
-    if c_out <= 32:
-        return Tile(64, 32, 16, 4, 4) if shallow else Tile(128, 32, 32, 4, 4)
-    if shallow:
-        return Tile(64, 64, 16, 4, 4)
-    return Tile(64, 64, 32, 4, 4) if c_out <= 64 else Tile(128, 128, 32, 8, 4)
+    for tile in _PREFERRED[min(max(16, power_of_two(c_out)), 128), shallow]:
+        programs = -(-rows // tile.rows) * -(-c_out // tile.columns)
+        if programs >= FILLING * devices.multiprocessors(device):
+            break
+    return tile
 
 
 def weight_tile(rows: int, c_in: int, c_out: int, dtype: torch.dtype, device: torch.device) -> Tile:

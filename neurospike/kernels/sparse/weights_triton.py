@@ -2,8 +2,8 @@
 
 The pairs of every offset, of all steps one after the other, are cut into chunks. A program owns one
 chunk and a block of C_in x C_out, gathers both sides of its pairs and writes their product as a
-partial sum of its own; a second kernel adds the partial sums of an offset from the first chunk to
-the last. Nothing is added atomically. How many chunks an offset has is known to the device alone:
+partial sum of its own; a second kernel adds the partial sums of an offset, in an order fixed by
+their number. Nothing is added atomically. The device alone knows how many chunks an offset has:
 there are as many programs as there could be chunks, and those without one end at once.
 """
 
@@ -64,15 +64,17 @@ def weight_parts(
 
 
 @triton.jit
-def add_parts(parts, first, out, size, blocks, BLOCK: tl.constexpr):
-    """out (volume, size): the parts (chunks, size) of each offset, added in their order."""
+def add_parts(parts, first, out, size, blocks, AT_ONCE: tl.constexpr, BLOCK: tl.constexpr):
+    """out (volume, size): the parts (chunks, size) of each offset, added AT_ONCE after another."""
     tap = tl.program_id(0) // blocks
     element = tl.program_id(0) % blocks * BLOCK + tl.arange(0, BLOCK)
-    low = tl.load(first + tap)
-    at = low.to(tl.int64) * size + element
+    stop = tl.load(first + tap + 1)
+    part = tl.load(first + tap) + tl.arange(0, AT_ONCE)
     total = tl.zeros((BLOCK,), tl.float32)
-    for _ in range(low, tl.load(first + tap + 1)):
-        total += tl.load(parts + at, mask=element < size, other=0.0)
-        at += size
+    for _ in range(tl.load(first + tap), stop, AT_ONCE):
+        at = parts + part.to(tl.int64)[:, None] * size + element[None, :]
+        mask = (part < stop)[:, None] & (element < size)[None, :]
+        total += tl.sum(tl.load(at, mask=mask, other=0.0), 0)
+        part += AT_ONCE
     at = out + tap.to(tl.int64) * size + element
     tl.store(at, total.to(out.dtype.element_ty), mask=element < size)
