@@ -11,7 +11,13 @@ from neurospike.kernels.tuning import table
 from neurospike.kernels.tuning.cases import cases
 from neurospike.kernels.tuning.session import DEFAULT, Case, Result, tune
 
-FEW = cases(sites=[(17, 33)], sequences=[(9, 33)], sound=[(9, 33)], dtypes=[torch.float32])
+FEW = cases(
+    sites=[(17, 33)],
+    sequences=[(9, 33)],
+    sound=[(9, 33)],
+    spikes=[(17, 33)],
+    dtypes=[torch.float32],
+)
 
 
 class Still:

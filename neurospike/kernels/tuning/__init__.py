@@ -6,7 +6,7 @@ Only ``neurospike tune`` measures; nothing is measured behind a user's back. An 
 answers, within a factor of four. Strings must be equal. So what must not differ, such as a dtype
 or a number of channels that a tile is made for, goes into the key as a string::
 
-    key = (shape_class(rows), density_class(density), f"{c_in}x{c_out}", "bfloat16")
+    key = (shape_class(rows), f"{c_in}x{c_out}", "bfloat16")
     found = lookup("sparse.convolve", features.device, key)
     config = default(rows) if found is None else CONFIGS[found["config"]]
 

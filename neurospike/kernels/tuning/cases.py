@@ -22,7 +22,7 @@ from neurospike.functional.cuba import CubaRule
 from neurospike.functional.neurons import LIFRule
 from neurospike.kernels.neurons import launches
 from neurospike.kernels.neurons import select as neurons
-from neurospike.kernels.sparse import gpu_tiles
+from neurospike.kernels.sparse import gpu_tiles, paths
 from neurospike.kernels.sparse import select as sparse
 from neurospike.kernels.sparse.geometry import submanifold
 from neurospike.kernels.tuning.session import Case
@@ -36,6 +36,11 @@ SEQUENCES = tuple(product((4, 64), (1 << 14, 1 << 17, 1 << 20)))
 SOUND = ((64, 1 << 14), (64, 1 << 17))
 """As SEQUENCES, of the neurons that networks for sound are made of."""
 
+SPIKES = ((32, 1 << 15), (128, 1 << 12))
+"""As SITES, where convolutions of lists of spikes are tried against dense ones."""
+
+DENSITIES = (0.02, 0.08, 0.32)
+
 DTYPES = (torch.bfloat16, torch.float32)
 
 Make = Callable[[torch.device], Callable[[], Any]]
@@ -46,12 +51,14 @@ def cases(
     sites: Sequence[tuple[int, int]] = SITES,
     sequences: Sequence[tuple[int, int]] = SEQUENCES,
     sound: Sequence[tuple[int, int]] = SOUND,
+    spikes: Sequence[tuple[int, int]] = SPIKES,
     dtypes: Sequence[torch.dtype] = DTYPES,
 ) -> list[Case]:
     """All of them, what takes most of a training step first."""
     parts: list[Case] = []
     for dtype in dtypes:
         parts += _convolutions(sites, dtype)
+        parts += _paths(spikes, dtype)
         parts += _neurons({"ilif": _ilif, "lif": _lif}, sequences, dtype)
     for dtype in dtypes:
         parts += _neurons({"readout": _readout, "adaptive": _adaptive, "cuba": _cuba}, sound, dtype)
@@ -85,6 +92,34 @@ def _convolution(channels: int, rows: int, dtype: torch.dtype, *, back: bool) ->
         return _gradient(convolved(x, weight.requires_grad_(), rules), weight)
 
     return make
+
+
+def _paths(sites: Sequence[tuple[int, int]], dtype: torch.dtype) -> Iterator[Case]:
+    """Dense against event-driven: whole paths, which a model chooses between by name."""
+
+    def spiking(channels: int, rows: int, density: float) -> Make:
+        def make(device: torch.device) -> Callable[[], Any]:
+            rules = _rules(rows, device)
+            weight = _drawn(27, channels, channels, dtype=dtype, device=device)
+            draws = torch.Generator(device).manual_seed(1)
+            level = torch.rand(rows, channels, generator=draws, device=device) / density
+            x = torch.where(level < 1, 1 + (4 * level).floor(), 0.0).to(dtype)  # spikes of 1 to 4
+
+            def call() -> Tensor:
+                name = paths.fastest(
+                    rows, channels, channels, dtype=dtype, device=device, density=density
+                )
+                with sparse.backend(name):
+                    return sparse.convolve(x, weight, None, rules)
+
+            return call
+
+        return make
+
+    for (channels, rows), density in product(sites, DENSITIES):
+        shape = f"{rows} sites, {channels} channels, {density:.0%} spike, {_name(dtype)}"
+        choices = {"events": {"backend": "triton-events"}}
+        yield Case(paths.OP, shape, choices, spiking(channels, rows, density))
 
 
 def _lif(x: Tensor) -> Tensor:
