@@ -45,6 +45,16 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the run's resume.ckpt.")
     ] = False,
+    accelerator: Annotated[
+        str, typer.Option(help="auto, cpu or gpu; auto takes a GPU where torch finds one.")
+    ] = "auto",
+    devices: Annotated[
+        int | None,
+        typer.Option(
+            help="GPUs, or processes on the CPU, that share each batch [1, or torchrun's]."
+        ),
+    ] = None,
+    precision: Annotated[str, typer.Option(help="32, bf16-mixed or 16-mixed (on a GPU).")] = "32",
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Train a network by a recipe; test its best validation epoch, and its last.
@@ -56,9 +66,12 @@ def train(
     Example: neurospike train modelnet40 --root data/modelnet40_normal_resampled --out runs/first
 
     Example: neurospike train solids --model convnext
+
+    Example: torchrun --nproc-per-node 4 $(which neurospike) train shd --precision bf16-mixed
     """
     need("train", "lightning", "tensorboard")
     from neurospike.train import fit, load_recipe, parse_recipe
+    from neurospike.train.machine import is_first_process
 
     recipe = load_recipe(task)
     if model is not None:
@@ -77,9 +90,15 @@ def train(
     if changes:
         recipe = parse_recipe(overrides(recipe.model_dump(mode="json"), changes), origin=task)
     folder = out or Path("runs") / f"{recipe.name}-{seed}"
-    say(f"{recipe.description} (tested: {recipe.tested})", quiet=as_json)
-    say(f"run folder: {folder}", quiet=as_json)
-    result = fit(recipe, out=folder, root=root, seed=seed, resume=resume)
+    silent = not is_first_process()  # of several processes one speaks
+    say(f"{recipe.description} (tested: {recipe.tested})", quiet=as_json or silent)
+    say(f"run folder: {folder}", quiet=as_json or silent)
+    result = fit(
+        recipe, out=folder, root=root, seed=seed, resume=resume, accelerator=accelerator,
+        devices=devices, precision=precision,
+    )  # fmt: skip
+    if silent:
+        return
     if as_json:
         print_json(result)
         return

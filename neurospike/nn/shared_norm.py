@@ -40,12 +40,12 @@ def share_norms(model: nn.Module, shared: bool = True) -> None:
     >>> model(torch.ones(2, 3)).shape
     torch.Size([2, 5])
     """
-    for module in model.modules():
-        if isinstance(module, _BatchNorm) and not isinstance(module, nn.SyncBatchNorm):
-            if hasattr(module, "sync"):
-                module.sync = shared
-            else:
-                _share_dense(module, shared)
+    norms: list[Any] = [part for part in model.modules() if isinstance(part, _BatchNorm)]
+    for norm in norms:
+        if hasattr(norm, "sync"):
+            norm.sync = shared
+        elif not isinstance(norm, nn.SyncBatchNorm):
+            _share_dense(norm, shared)
 
 
 def normalised_together(norm: Any, rows: Tensor) -> Tensor:

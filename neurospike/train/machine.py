@@ -28,8 +28,6 @@ class Machine:
         torchrun has started, unless given.
     precision
         "32", or "bf16-mixed" or "16-mixed": weights in float32, most products in fewer bits.
-    compiled
-        Whether ``torch.compile`` is to translate the network, at the first steps.
 
     Raises
     ------
@@ -41,7 +39,6 @@ class Machine:
     accelerator: str = "auto"
     devices: int | None = None
     precision: str = "32"
-    compiled: bool = False
 
     def __post_init__(self) -> None:
         for option, value, known in (
@@ -105,7 +102,7 @@ def is_first_process() -> bool:
     """Whether this process speaks for all of a run: the one that writes, draws and prints."""
     from lightning.pytorch.utilities import rank_zero_only
 
-    return int(rank_zero_only.rank or 0) == 0
+    return int(getattr(rank_zero_only, "rank", None) or 0) == 0
 
 
 def _started() -> int:

@@ -87,7 +87,6 @@ def fit(
     accelerator: str = "auto",
     devices: int | None = None,
     precision: str = "32",
-    compiled: bool = False,
 ) -> FitResult:
     """Train a network, and test its best validation epoch and its last one.
 
@@ -108,9 +107,9 @@ def fit(
         Where the data lies, for data sets that need one.
     resume
         Go on from ``resume.ckpt`` in ``out``; an interrupted run ends as an unbroken one would.
-    accelerator, devices, precision, compiled
+    accelerator, devices, precision
         As ``Machine`` takes them: "auto", "cpu" or "gpu"; processes on this machine; "32",
-        "bf16-mixed" or "16-mixed"; whether ``torch.compile`` translates the network.
+        "bf16-mixed" or "16-mixed".
 
     Raises
     ------
@@ -120,7 +119,7 @@ def fit(
         Arguments that the data set or the network refuses, a machine that is not there, or a
         batch that the processes cannot share evenly.
     """
-    machine = Machine(accelerator, devices, precision, compiled)
+    machine = Machine(accelerator, devices, precision)
     processes = machine.processes
     share_of_batch(recipe.training.batch_size, processes)  # refused before the data is read
     out = Path(out)
@@ -146,8 +145,6 @@ def fit(
     own = [StepSeed(seed), *settling, folder, *(callbacks or [])]
     trainer = build_trainer(recipe, out, machine, callbacks=own, progress=progress)
     share_norms(model, processes > 1)
-    if machine.compiled:
-        model.compile()
     with quiet_lightning(), interrupts_raised():
         trainer.fit(
             Learner(model, recipe, task),

@@ -28,10 +28,10 @@ def share_of_batch(batch_size: int, processes: int) -> int:
     """
     if batch_size % processes:
         less = batch_size // processes * processes
+        near = " or ".join(str(size) for size in (less, less + processes) if size)
         raise ArgumentError(
             f"recipe.training.batch_size: {processes} processes share a batch, so it must be a "
-            f"multiple of {processes}; got {batch_size}. Take {less or processes} or "
-            f"{less + processes}."
+            f"multiple of {processes}; got {batch_size}. Take {near}."
         )
     return batch_size // processes
 
