@@ -153,7 +153,7 @@ def record(
             path = found.path
             with _alone_in(path.parent):
                 merged = {(old.op, old.key): old for old in _read(path, found)} | own
-                write_atomically(path, _text(found, list(merged.values())))
+                write_atomically(path, _text(found, _sorted(merged)))
         except (DataError, RuntimeError) as error:
             reason = getattr(error.__cause__, "strerror", None) or error
             _tell(
@@ -214,7 +214,7 @@ def _in_force(device: torch.device) -> list[Row]:
     read: dict[tuple[str, Key], Row] = {}
     with suppress(RuntimeError):  # no home
         read = {(row.op, row.key): row for row in _read(found.path, found)}
-    return list((read | _own.get(found, {})).values())
+    return _sorted(read | _own.get(found, {}))
 
 
 def files_of(name: str) -> list[Path]:
@@ -259,11 +259,14 @@ def _is_size(part: Any) -> bool:
     return isinstance(part, int) and not isinstance(part, bool) and part >= 0
 
 
+def _sorted(rows: Mapping[tuple[str, Key], Row]) -> list[Row]:
+    """In one order, whoever measured them: of two rows that are equally near, the first answers."""
+    return sorted(rows.values(), key=lambda row: (row.op, str(row.key)))
+
+
 def _text(found: Identity, rows: list[Row]) -> str:
     """JSON with a row a line."""
-    lines = ",\n".join(
-        f"  {json.dumps(asdict(row))}" for row in sorted(rows, key=lambda row: (row.op, str(row)))
-    )
+    lines = ",\n".join(f"  {json.dumps(asdict(row))}" for row in rows)
     return f'{{"measured_on": {json.dumps(asdict(found), indent=1)},\n"rows": [\n{lines}\n]}}\n'
 
 

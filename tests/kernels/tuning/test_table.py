@@ -51,6 +51,14 @@ def test_the_nearest_size_answers_and_words_must_be_equal() -> None:
     assert lookup("op", CPU, (1024, 8)) is None
 
 
+def test_of_two_sizes_as_near_the_same_answers_in_every_process() -> None:
+    record("op", CPU, (3, 1), {"config": 3})
+    record("op", CPU, (1, 3), {"config": 1})
+    found = lookup("op", CPU, (3, 3))
+    table.forget()
+    assert lookup("op", CPU, (3, 3)) == found == {"config": 1}
+
+
 def test_none_is_a_size() -> None:
     record("op", CPU, (0,), {"config": 1})
     assert lookup("op", CPU, (0,)) == lookup("op", CPU, (1,)) == {"config": 1}
