@@ -63,7 +63,7 @@ def test_neurons(pretended: Card, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_sparse(pretended: Card) -> None:
     # Without training: what torch makes in index_select's backward is not on the pretended card.
-    tiny = {"a surface": clouds.surfaces(1, 40, 8)}
+    tiny = {"a surface": clouds.surfaces(1, 12, 6)}
     check(
         gpu_sparse.measure(RIG, tiny, channels=(4,), precisions=(), densities=(0.3,), paths=PATHS)
     )
@@ -110,6 +110,6 @@ def test_sparse_in_triton(device: torch.device, monkeypatch: pytest.MonkeyPatch)
         lambda *given, turn: interleave(*given, warmup=0, turn_s=0, turn=turn),
     )
     rig = Rig(device, repeats=1, turn=harness._turn, whole=harness._turn, peak=lambda run: 1.0)
-    surface = clouds.surfaces(1, 30, 6).to(device)
+    surface = clouds.surfaces(1, 8, 4).to(device)
     with select.backend("triton"):
         check(gpu_sparse._training(rig, "training", surface, 4, "bf16"))
