@@ -19,7 +19,8 @@ Nothing here imports Triton.
 """
 
 from neurospike.kernels.tuning.classes import density_class, shape_class
+from neurospike.kernels.tuning.rows import Key
 from neurospike.kernels.tuning.search import measure
-from neurospike.kernels.tuning.table import Key, forced, lookup, record
+from neurospike.kernels.tuning.table import forced, lookup, record
 
 __all__ = ["Key", "density_class", "forced", "lookup", "measure", "record", "shape_class"]

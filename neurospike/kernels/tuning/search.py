@@ -18,7 +18,7 @@ from torch import Tensor
 from neurospike.errors import ArgumentError, BackendUnavailableError
 from neurospike.kernels.devices import current
 from neurospike.kernels.tuning.clocks import Clock, clock_of
-from neurospike.kernels.tuning.table import Key
+from neurospike.kernels.tuning.rows import Key
 
 _log = logging.getLogger(__name__)
 

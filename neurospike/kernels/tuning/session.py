@@ -13,8 +13,9 @@ import torch
 from neurospike.errors import BackendUnavailableError
 from neurospike.kernels.devices import current
 from neurospike.kernels.tuning.clocks import Clock, clock_of
+from neurospike.kernels.tuning.rows import Key
 from neurospike.kernels.tuning.search import medians, winner
-from neurospike.kernels.tuning.table import Key, forced, record
+from neurospike.kernels.tuning.table import forced, record
 
 _log = logging.getLogger(__name__)
 

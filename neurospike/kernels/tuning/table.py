@@ -6,14 +6,12 @@ new file in the old one's place: a file is always whole, and several processes a
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,34 +20,14 @@ import torch
 from neurospike.errors import ArgumentError, DataError
 from neurospike.files import write_atomically
 from neurospike.kernels.tuning import identity as identities
+from neurospike.kernels.tuning import rows as files
 from neurospike.kernels.tuning.identity import Identity
+from neurospike.kernels.tuning.rows import Key, Row
 
 _log = logging.getLogger(__name__)
 
-Key = tuple[int | str, ...]
-
 NEAR = 4
 """A measured size answers for sizes up to so many times larger or smaller."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """A measured choice.
-
-    Attributes
-    ----------
-    op, key
-        What was measured: ``("neurons.lif", (4, 65536, "float32"))``.
-    choice
-        What ``lookup`` answers; None where the default is best.
-    seconds
-        Median of each candidate that ran.
-    """
-
-    op: str
-    key: Key
-    choice: dict[str, Any] | None
-    seconds: dict[str, float]
 
 
 class _Table:
@@ -144,7 +122,7 @@ def record(
             f"tuning.record.device: must be a CUDA device or a CPU that is there; got {device}."
         )
     row = Row(op, tuple(key), None if choice is None else dict(choice), dict(seconds or {}))
-    _check(row)
+    files.check(row)
     with _lock:
         own = _own.setdefault(found, {})
         own[op, row.key] = row
@@ -152,8 +130,7 @@ def record(
         try:
             path = found.path
             with _alone_in(path.parent):
-                merged = {(old.op, old.key): old for old in _read(path, found)} | own
-                write_atomically(path, _text(found, _sorted(merged)))
+                write_atomically(path, files.text(found, _sorted(_read(found) | own)))
         except (DataError, RuntimeError) as error:
             reason = getattr(error.__cause__, "strerror", None) or error
             _tell(
@@ -211,10 +188,10 @@ def _in_force(device: torch.device) -> list[Row]:
     found = identities.identity(device)
     if found is None:
         return []
-    read: dict[tuple[str, Key], Row] = {}
+    kept: dict[tuple[str, Key], Row] = {}
     with suppress(RuntimeError):  # no home
-        read = {(row.op, row.key): row for row in _read(found.path, found)}
-    return _sorted(read | _own.get(found, {}))
+        kept = _read(found)
+    return _sorted(kept | _own.get(found, {}))
 
 
 def files_of(name: str) -> list[Path]:
@@ -242,53 +219,18 @@ def _distance(op: str, key: Key, row: Row) -> float | None:
     return total
 
 
-def _check(row: Row) -> None:
-    if not all(isinstance(part, str) or _is_size(part) for part in row.key):
-        raise ArgumentError(
-            f"tuning.record.key: must hold whole numbers from 0 and strings; got {row.key!r}."
-        )
-    try:
-        json.dumps(row.choice, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise ArgumentError(
-            f"tuning.record.choice: must be what JSON can hold; got {row.choice!r}."
-        ) from error
-
-
-def _is_size(part: Any) -> bool:
-    return isinstance(part, int) and not isinstance(part, bool) and part >= 0
-
-
 def _sorted(rows: Mapping[tuple[str, Key], Row]) -> list[Row]:
     """In one order, whoever measured them: of two rows that are equally near, the first answers."""
     return sorted(rows.values(), key=lambda row: (row.op, str(row.key)))
 
 
-def _text(found: Identity, rows: list[Row]) -> str:
-    """JSON with a row a line."""
-    lines = ",\n".join(f"  {json.dumps(asdict(row))}" for row in rows)
-    return f'{{"measured_on": {json.dumps(asdict(found), indent=1)},\n"rows": [\n{lines}\n]}}\n'
-
-
-def _read(path: Path, found: Identity) -> list[Row]:
-    """The rows of a file; none where it is missing, damaged or of something else."""
+def _read(found: Identity) -> dict[tuple[str, Key], Row]:
+    """What is on disk; nothing where that is damaged."""
     try:
-        document = json.loads(path.read_text("utf-8"))
-        if document["measured_on"] != asdict(found):
-            raise ValueError("it was measured on something else")
-        return [_row(**entry) for entry in document["rows"]]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        _tell(f"{path}: damaged and ignored ({error}); neurospike tune measures again.")
-        return []
-
-
-def _row(op: str, key: list[Any], choice: Any, seconds: dict[str, float]) -> Row:
-    taken = {name: float(value) for name, value in seconds.items()}
-    row = Row(str(op), tuple(key), None if choice is None else dict(choice), taken)
-    _check(row)
-    return row
+        return {(row.op, row.key): row for row in files.read(found)}
+    except DataError as error:
+        _tell(str(error))
+        return {}
 
 
 def _tell(line: str) -> None:
