@@ -34,6 +34,7 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, rules: Rules) -> Te
     out = x.new_empty(T, rules.n_out, c_out)
     if out.numel() == 0:
         return out
+    bias = None if bias is None else bias.contiguous()
     tile = gpu_tiles.convolution_tile(rules.n_out, c_in, c_out, x.dtype, x.device)
     order, taps = gpu_plan.order(rules), gpu_plan.taps(rules, tile.rows)
     columns = -(-c_out // tile.columns)
@@ -71,6 +72,7 @@ def convolve_events(spikes: Events, weight: Tensor, bias: Tensor | None, rules: 
     out = weight.new_empty(T, rules.n_out, c_out)
     if out.numel() == 0:
         return out
+    bias = None if bias is None else bias.contiguous()
     tile = gpu_tiles.event_tile(c_out)
     order, taps = gpu_plan.order(rules), gpu_plan.taps(rules, tile.rows)
     columns = -(-c_out // tile.columns)

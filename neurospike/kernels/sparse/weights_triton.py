@@ -63,6 +63,17 @@ def weight_parts(
         tl.store(at, total, mask=(i < c_in)[:, None] & (o < c_out)[None, :])
 
 
+@triton.jit(do_not_specialize=["n_out"])
+def list_pairs(table, place, inputs, outputs, n_out, BLOCK: tl.constexpr):
+    """Each pair of table (volume, n_out) into slot ``place`` - 1 of its offset's lists."""
+    row = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    start = tl.program_id(1).to(tl.int64) * n_out
+    source = tl.load(table + start + row, mask=row < n_out, other=-1)
+    slot = start - 1 + tl.load(place + start + row, mask=row < n_out, other=0)
+    tl.store(inputs + slot, source, mask=source >= 0)
+    tl.store(outputs + slot, row, mask=source >= 0)
+
+
 @triton.jit
 def add_parts(parts, first, out, size, blocks, AT_ONCE: tl.constexpr, BLOCK: tl.constexpr):
     """out (volume, size): the parts (chunks, size) of each offset, added AT_ONCE after another."""
