@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
@@ -24,6 +25,7 @@ def triton_obstacle(tensor: Tensor) -> str | None:
     return None
 
 
+@functools.cache
 def multiprocessors(device: torch.device) -> int:
     """Processors of a GPU; 1 of a CPU, where programs are interpreted one after the other."""
     if device.type != "cuda":

@@ -75,6 +75,7 @@ def usage(kernel: Any) -> dict[str, Any]:
         "spilled": found["STACK"] + found["LOCAL"],
         "shared": kernel.metadata.shared,
         "warps": kernel.metadata.num_warps,
+        "wide_loads": len(re.findall(r"ld\.global\.v[24]\.b32", kernel.asm["ptx"])),
     }
 
 

@@ -43,7 +43,7 @@ def adaptive_forward(
         _end(u1, w1, f1, first, n, inside, state, LATE)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["blocks"])
 def adaptive_backward(
     x, g, g_t, g_n, gu1, gw1, gf1, u0, w0, f0, gx, gu0, gw0, gf0, shares, scratch, gains, C,
     T, N, blocks, threshold, alpha,

@@ -42,7 +42,7 @@ def cuba_forward(
         tl.store(v1 + first + n, v.to(v1.dtype.element_ty), mask=inside)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["blocks"])
 def cuba_backward(
     x, g, g_t, g_n, gi1, gv1, i0, v0, gx, gi0, gv0, sums, scratch, keep, T, N, blocks, threshold,
     alpha, HAS_V: tl.constexpr, HAS_GV: tl.constexpr, LEARN: tl.constexpr, SOFT: tl.constexpr,

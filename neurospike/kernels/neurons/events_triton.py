@@ -12,7 +12,7 @@ import triton.language as tl
 from neurospike.kernels.neurons.parts_triton import after, charged, rows, spikes_of, started
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["sites"])
 def lif_events(
     x, s, counts, channels, v0, v1, rate, T, sites, C, leak, threshold, rest,
     HAS_V: tl.constexpr, HAS_RATE: tl.constexpr, DIVIDE: tl.constexpr,
@@ -38,7 +38,7 @@ def lif_events(
         tl.store(v1 + first + n, v.to(v1.dtype.element_ty), mask=inside)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["sites"])
 def ilif_events(
     x, s, counts, channels, values, v0, v1, T, sites, C, beta, top,
     HAS_V: tl.constexpr, ROWS: tl.constexpr, WIDE: tl.constexpr, STEPS: tl.constexpr,

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from neurospike.errors import StateError
 from neurospike.functional.neurons import LIFRule
-from neurospike.kernels.devices import multiprocessors
+from neurospike.kernels import devices
 from neurospike.kernels.events import Events
 from neurospike.kernels.neurons import events_triton as kernels
 from neurospike.kernels.neurons import gpu
@@ -91,7 +91,7 @@ def _launch(kernel: Any, x: Tensor, *args: Any, **constants: Any) -> None:
     T, sites, C = _sizes(x)
     wide = 1 << (C - 1).bit_length()
     high = max(1, _NEURONS // wide)
-    while high > 1 and high * FILLING * multiprocessors(x.device) > sites:
+    while high > 1 and high * FILLING * devices.multiprocessors(x.device) > sites:
         high //= 2
     warps = max(1, min(4, high * wide // 32)) if wide <= 1024 else wide // 256
     with torch.cuda.device(x.device) if x.is_cuda else nullcontext():

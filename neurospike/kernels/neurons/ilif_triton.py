@@ -27,7 +27,7 @@ def ilif_forward(
         tl.store(v1 + first + n, v.to(v1.dtype.element_ty), mask=inside)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["blocks"])
 def ilif_backward(
     x, g, g_t, g_n, gv1, v0, gx, gv0, scratch, T, N, blocks, beta, top,
     HAS_V: tl.constexpr, HAS_GV: tl.constexpr, BLOCK: tl.constexpr, STEPS: tl.constexpr,

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from neurospike.kernels.devices import multiprocessors
+from neurospike.kernels import devices
 from neurospike.kernels.tuning import lookup, shape_class
 
 
@@ -72,7 +72,7 @@ def plan(op: str, x: Tensor, *, states: int = 0) -> Plan:
     programs = blocks
     if kept:
         most = SCRATCH_BYTES // (4 * kept * config.block)
-        programs = max(1, min(blocks, WAVES * multiprocessors(x.device), most))
+        programs = max(1, min(blocks, WAVES * devices.multiprocessors(x.device), most))
     return Plan(programs, blocks, config, kept)
 
 
@@ -106,7 +106,7 @@ def _config(op: str, x: Tensor, states: int) -> Config:
     key = (rows, shape_class(T), shape_class(N), str(x.dtype).removeprefix("torch."))
     found = lookup(op, x.device, key)
     if found is None:
-        chosen = default(N, x.element_size(), states, multiprocessors(x.device))
+        chosen = default(N, x.element_size(), states, devices.multiprocessors(x.device))
     else:
         chosen = CONFIGS[found["config"]]
     return chosen._replace(steps=T) if max(WHOLE, chosen.steps) >= T else chosen

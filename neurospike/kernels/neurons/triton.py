@@ -53,7 +53,7 @@ def lif_forward(
         tl.store(v1 + first + n, v.to(v1.dtype.element_ty), mask=inside)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["blocks"])
 def lif_backward(
     x, g, g_t, g_n, gv1, v0, gx, gv0, sums, scratch, rate, T, N, blocks, leak, threshold, rest,
     alpha, HAS_V: tl.constexpr, HAS_GV: tl.constexpr, HAS_RATE: tl.constexpr,
