@@ -46,6 +46,7 @@ def test_all_configurations_agree(case: Case, device: torch.device) -> None:
     assert result.left_out == []
     assert result.winner == DEFAULT
     assert [row.key for row in table.rows(device)] == [result.key]
+    assert ("float32 tf32" in result.key) == ("tf32" in case.shape)
 
 
 def test_the_grid_has_every_kernel() -> None:

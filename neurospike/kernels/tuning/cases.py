@@ -11,6 +11,8 @@ before a case is made.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -60,6 +62,8 @@ def cases(
         parts += _convolutions(sites, dtype)
         parts += _paths(spikes, dtype)
         parts += _neurons({"ilif": _ilif, "lif": _lif}, sequences, dtype)
+    if torch.float32 in dtypes:
+        parts += map(_rounded, _convolutions(sites, torch.float32))
     for dtype in dtypes:
         parts += _neurons({"readout": _readout, "adaptive": _adaptive, "cuba": _cuba}, sound, dtype)
     return parts
@@ -94,32 +98,62 @@ def _convolution(channels: int, rows: int, dtype: torch.dtype, *, back: bool) ->
     return make
 
 
+def _rounded(case: Case) -> Case:
+    """A convolution in float32 whose products may be rounded to tf32, on tensor cores."""
+
+    def make(device: torch.device) -> Callable[[], Any]:
+        with _tf32():
+            call = case.make(device)
+
+        def rounded() -> Any:
+            with _tf32():
+                return call()
+
+        return rounded
+
+    return replace(case, shape=case.shape.replace("float32", "tf32"), make=make)
+
+
+@contextmanager
+def _tf32() -> Iterator[None]:
+    matmul: Any = torch.backends.cuda.matmul
+    # The older flag raises once the newer one, of torch 2.9, is set.
+    newer = hasattr(matmul, "fp32_precision")
+    name, value = ("fp32_precision", "tf32") if newer else ("allow_tf32", True)
+    before = getattr(matmul, name)
+    setattr(matmul, name, value)
+    try:
+        yield
+    finally:
+        setattr(matmul, name, before)
+
+
 def _paths(sites: Sequence[tuple[int, int]], dtype: torch.dtype) -> Iterator[Case]:
     """Dense against event-driven: whole paths, which a model chooses between by name."""
-
-    def spiking(channels: int, rows: int, density: float) -> Make:
-        def make(device: torch.device) -> Callable[[], Any]:
-            rules = _rules(rows, device)
-            weight = _drawn(27, channels, channels, dtype=dtype, device=device)
-            draws = torch.Generator(device).manual_seed(1)
-            level = torch.rand(rows, channels, generator=draws, device=device) / density
-            x = torch.where(level < 1, 1 + (4 * level).floor(), 0.0).to(dtype)  # spikes of 1 to 4
-
-            def call() -> Tensor:
-                name = paths.fastest(
-                    rows, channels, channels, dtype=dtype, device=device, density=density
-                )
-                with sparse.backend(name):
-                    return sparse.convolve(x, weight, None, rules)
-
-            return call
-
-        return make
-
+    choices = {"events": {"backend": "triton-events"}}
     for (channels, rows), density in product(sites, DENSITIES):
         shape = f"{rows} sites, {channels} channels, {density:.0%} spike, {_name(dtype)}"
-        choices = {"events": {"backend": "triton-events"}}
-        yield Case(paths.OP, shape, choices, spiking(channels, rows, density))
+        yield Case(paths.OP, shape, choices, _path(channels, rows, density, dtype))
+
+
+def _path(channels: int, rows: int, density: float, dtype: torch.dtype) -> Make:
+    def make(device: torch.device) -> Callable[[], Any]:
+        rules = _rules(rows, device)
+        weight = _drawn(27, channels, channels, dtype=dtype, device=device)
+        draws = torch.Generator(device).manual_seed(1)
+        level = torch.rand(rows, channels, generator=draws, device=device) / density
+        x = torch.where(level < 1, 1 + (4 * level).floor(), 0.0).to(dtype)  # spikes of 1 to 4
+
+        def call() -> Tensor:
+            name = paths.fastest(
+                rows, channels, channels, dtype=dtype, device=device, density=density
+            )
+            with sparse.backend(name):
+                return sparse.convolve(x, weight, None, rules)
+
+        return call
+
+    return make
 
 
 def _lif(x: Tensor) -> Tensor:

@@ -26,8 +26,8 @@ def fastest(rows: int, density: float, dtype: torch.dtype = torch.bfloat16) -> s
 
 def test_the_table_decides_by_density_rows_and_dtype() -> None:
     assert fastest(30000, 0.02) == "triton"
-    record(paths.OP, CPU, (32768, "64x64", "bfloat16", 2), {"backend": "triton-events"})
-    record(paths.OP, CPU, (32768, "64x64", "bfloat16", 8), None)
+    record(paths.OP, CPU, (32768, "64x64", "bfloat16 ieee", 2), {"backend": "triton-events"})
+    record(paths.OP, CPU, (32768, "64x64", "bfloat16 ieee", 8), None)
     found = {d: fastest(30000, d) for d in (0.0, 0.01, 0.02, 0.03, 0.08, 0.3, 1.0)}
     events = dict.fromkeys((0.0, 0.01, 0.02, 0.03), "triton-events")
     assert found == events | dict.fromkeys((0.08, 0.3, 1.0), "triton")
