@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from neurospike.errors import ArgumentError
 from neurospike.kernels.sparse import select
 from neurospike.kernels.sparse.geometry import Geometry, strided, submanifold
 from neurospike.kernels.sparse.rules import Rules
-from neurospike.sparse.active_set import ActiveSet, Shape3
+from neurospike.sparse.active_set import ActiveSet, Built, Shape3
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -67,7 +70,7 @@ def submanifold_map(active: ActiveSet, kernel: Shape3, dilation: Shape3) -> Kern
     geometry = submanifold(kernel, dilation, active.spatial_shape)
     rules = active.cached(
         ("submanifold", geometry),
-        lambda: select.build_rules(active.coords, active.coords, geometry),
+        lambda: _eagerly(select.build_rules, active.coords, active.coords, geometry),
     )
     return KernelMap(rules, active, active)
 
@@ -94,8 +97,18 @@ def strided_map(
             "Use a larger grid, more padding or a smaller window."
         )
     # With stride 1 and centred padding the geometry is a submanifold's, but not the output set.
-    child = active.cached(("strided", geometry), lambda: _Child(active, geometry))
+    child = active.cached(("strided", geometry), lambda: _eagerly(_Child, active, geometry))
     return KernelMap(child.rules, active, child.on(active))
+
+
+def _eagerly(build: Callable[..., Built], *args: Any) -> Built:
+    """Build outside of any graph that torch records, which would end inside of numba's compiler.
+
+    A map that is there already is no reason to leave the graph.
+    """
+    if torch.compiler.is_compiling():
+        build = torch.compiler.disable(build)  # type: ignore[no-untyped-call]
+    return build(*args)
 
 
 class _Child:
