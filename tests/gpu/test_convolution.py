@@ -165,8 +165,8 @@ def test_rows_without_time_after_a_permutation(device: torch.device) -> None:
 
 def test_partial_sums_of_many_chunks(device: torch.device, monkeypatch: pytest.MonkeyPatch) -> None:
     rules = rules_of(50)
-    x, grad = draws(3, 60, 5, seed=1).to(device), draws(3, 60, 4, seed=2).to(device)
-    there = Rules.from_table(rules.table().to(device), n_in=60)
+    x, grad = draws(3, 50, 5, seed=1).to(device), draws(3, 50, 4, seed=2).to(device)
+    there = Rules.from_table(rules.table().to(device), n_in=50)
     whole = gpu.weight_gradient(x, grad, there)
     monkeypatch.setattr(gpu, "CHUNKS", (16, 16))
     torch.testing.assert_close(gpu.weight_gradient(x, grad, there), whole, rtol=1e-5, atol=1e-4)
