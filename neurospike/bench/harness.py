@@ -117,12 +117,15 @@ def machine() -> dict[str, str | int]:
 
 
 def _gpu() -> dict[str, str | int]:
-    """The card that torch finds, with driver and compiler; nothing where it finds none."""
+    """The card that torch finds, driver, compiler, tuned or not; nothing where it finds none."""
     import torch
 
     if not torch.cuda.is_available():
         return {}
-    seen = torch.cuda.get_device_properties(torch.cuda.current_device())
+    from neurospike.kernels.tuning.table import rows
+
+    device = torch.device("cuda", torch.cuda.current_device())
+    seen = torch.cuda.get_device_properties(device)
     return {
         "gpu": seen.name,
         "compute_capability": f"{seen.major}.{seen.minor}",
@@ -130,6 +133,7 @@ def _gpu() -> dict[str, str | int]:
         "driver": _driver(),
         "cuda": str(torch.version.cuda),
         "triton": version("triton") if find_spec("triton") else "none",
+        "tuned": "yes" if rows(device) else "no",
     }
 
 

@@ -80,10 +80,12 @@ def test_the_header_names_the_card(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.current_device", lambda: 0)
     monkeypatch.setattr("torch.cuda.get_device_properties", lambda device: seen)
+    monkeypatch.setattr("neurospike.kernels.tuning.table.rows", lambda device: [])
     ask = SimpleNamespace(stdout="550.1\n550.1\n")
     monkeypatch.setattr(harness.subprocess, "run", lambda *_, **__: ask)
     facts = harness.machine()
     assert (facts["gpu"], facts["driver"], facts["gpu_memory"]) == ("A Card", "550.1", "80 GiB")
+    assert facts["tuned"] == "no"
 
     def absent(*_: Any, **__: Any) -> None:
         raise FileNotFoundError("nvidia-smi")
