@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from neurospike import nn
+from neurospike.errors import ArgumentError
 from neurospike.kernels.sparse import ops, select
 from neurospike.kernels.sparse.rules import Rules
 from neurospike.sparse import VoxelTensor
@@ -83,6 +84,14 @@ def test_what_is_known_of_a_table_goes_with_it() -> None:
     del mine
     gc.collect()
     assert len(ops._known) == before
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_features_of_other_voxels_are_refused(backend: Any, device: torch.device) -> None:
+    device = device if backend == "triton" else torch.device("cpu")
+    features, weight = drawn(3, 5, seed=1).to(device), drawn(3, 5, 2, seed=2).to(device)
+    with select.backend(backend), pytest.raises(ArgumentError, match="the 4 input rows of the"):
+        select.convolve(features, weight, None, Rules.from_table(table(device), n_in=4))
 
 
 @pytest.mark.parametrize("steps", [None, 2])

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from neurospike.errors import ArgumentError
 from neurospike.kernels.sparse.rules import Rules
 
 ON_GPU = ("triton", "triton-events")
@@ -48,7 +49,18 @@ class Convolve(torch.autograd.Function):
 def forward(
     features: Tensor, weight: Tensor, bias: Tensor | None, rules: Rules, backend: str
 ) -> tuple[Tensor, Any]:
-    """Output ([T,] n_out, C_out), and what numba's way back can use again, or None."""
+    """Output ([T,] n_out, C_out), and what numba's way back can use again, or None.
+
+    Raises
+    ------
+    ArgumentError
+        Features of other voxels than the map's: kernels would read past their end.
+    """
+    if features.shape[-2] != rules.n_in:
+        raise ArgumentError(
+            f"sparse.convolve.features: must have the {rules.n_in} input rows of the kernel map; "
+            f"got {features.shape[-2]}. Convolve features on the voxels that the map was built for."
+        )
     x, weight = _steps(features.detach()), weight.detach()
     bits = None
     if backend in ON_GPU:
