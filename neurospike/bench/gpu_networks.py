@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -19,10 +20,14 @@ from neurospike.sparse import ActiveSet, VoxelTensor
 
 THREADS = 2
 TWO_CORES = f"neurospike, this machine's CPU, {THREADS} threads"
+FLOAT32 = "neurospike, float32"
 SPCONV = "the same network on spconv"
 CLASSES = 40
 TOLERANCE, SHARE = 0.05, 0.05
 """Spikes of membranes that round to the other side cascade: logits are near, not equal."""
+
+LOSSES = 0.1
+"""The same, of losses in half precision."""
 
 
 def run(repeats: int = 15) -> list[Row]:
@@ -40,11 +45,17 @@ def padded() -> ActiveSet:
 def measure(rig: Rig, batch: ActiveSet) -> list[Row]:
     """Both networks meet voxels without any cached map, as every new batch brings them."""
     size = f"{batch.batch_size} surfaces, {len(batch):,} voxels"
+    task = Task.drawn(batch)
+    cases: dict[str, Callable[[str], list[Row]]] = {
+        "training step": lambda case: _beside(rig, case, task, _training),
+        "training step, bf16-mixed": lambda case: _mixed(rig, case, task),
+        "evaluation": lambda case: _beside(rig, case, task, _evaluation),
+    }
     rows: list[Row] = []
     with cores(THREADS):
-        for case, prepare in (("training step", _training), ("evaluation", _evaluation)):
-            name = f"E-3DSNN-T {case}, {size}"
-            rows += rig.guarded(name, partial(_beside, rig, name, batch, prepare))
+        for what, race in cases.items():
+            case = f"E-3DSNN-T {what}, {size}"
+            rows += rig.guarded(case, partial(race, case))
     return rows
 
 
@@ -65,44 +76,85 @@ def cores(threads: int) -> Iterator[None]:
 Prepare = Callable[[nn.Module, Callable[[], Tensor], Tensor], Callable[[], Tensor]]
 
 
-def _beside(rig: Rig, case: str, batch: ActiveSet, prepare: Prepare) -> list[Row]:
-    """Peak memory beside spconv alone: two cores have another kind of it."""
-    torch.manual_seed(0)
-    model = e3dsnn("T", num_classes=CLASSES)
-    x = torch.randn(len(batch), 6)
-    labels = torch.randint(0, CLASSES, (batch.batch_size,))
+@dataclass(frozen=True)
+class Task:
+    """A network, and a batch that it is to classify, on the CPU."""
 
-    def ours(where: torch.device) -> Callable[[], Tensor]:
-        mine, voxels, features = copy.deepcopy(model).to(where), batch.to(where), x.to(where)
+    model: nn.Module
+    batch: ActiveSet
+    x: Tensor
+    labels: Tensor
+
+    @classmethod
+    def drawn(cls, batch: ActiveSet) -> Task:
+        """Random weights, features and labels, always the same."""
+        torch.manual_seed(0)
+        model = e3dsnn("T", num_classes=CLASSES)
+        labels = torch.randint(0, CLASSES, (batch.batch_size,))
+        return cls(model, batch, torch.randn(len(batch), 6), labels)
+
+    def on(
+        self, device: torch.device, prepare: Prepare, *, mixed: bool = False
+    ) -> Callable[[], Tensor]:
+        """What is timed: a copy of the network on a device, and what ``prepare`` makes of it."""
+        model = copy.deepcopy(self.model).to(device)
+        voxels, features = self.batch.to(device), self.x.to(device)
 
         def forward() -> Tensor:
-            logits: Tensor = mine(VoxelTensor.on(clouds.fresh(voxels), features))
+            with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
+                logits: Tensor = model(VoxelTensor.on(clouds.fresh(voxels), features))
             return logits
 
-        return prepare(mine, forward, labels.to(where))
+        return prepare(model, forward, self.labels.to(device))
 
+
+def _beside(rig: Rig, case: str, task: Task, prepare: Prepare) -> list[Row]:
+    """Peak memory beside spconv alone: two cores have another kind of it."""
     cpu = torch.device("cpu")
-    candidates: dict[str, Callable[[], Any]] = {OURS: ours(rig.device), TWO_CORES: ours(cpu)}
-    rows = rig.race(case, candidates, right=ours(cpu), tolerance=TOLERANCE, share=SHARE, whole=True)
+    ours = task.on(rig.device, prepare)
+    rows = rig.race(
+        case,
+        {OURS: ours, TWO_CORES: task.on(cpu, prepare)},
+        right=task.on(cpu, prepare),
+        tolerance=TOLERANCE,
+        share=SHARE,
+        whole=True,
+    )
     if spconv_peer.runs_on(rig.device):
-        twin = _on_spconv(rig, batch, x, labels, prepare)
-        both = {OURS: candidates[OURS], SPCONV: twin}
+        both = {OURS: ours, SPCONV: _on_spconv(rig, task, prepare)}
         rows += rig.race(case, both, whole=True, memory=True)
     return rows
 
 
-def _on_spconv(
-    rig: Rig, batch: ActiveSet, x: Tensor, labels: Tensor, prepare: Prepare
-) -> Callable[[], None]:
+def _mixed(rig: Rig, case: str, task: Task) -> list[Row]:
+    """Losses are compared: logits of half precision are of other spikes."""
+
+    def losses(step: Callable[[], Tensor]) -> Callable[[], Tensor]:
+        labels = task.labels.to(rig.device)
+        return lambda: nn.functional.cross_entropy(step().float(), labels)
+
+    mixed, plain = (losses(task.on(rig.device, _training, mixed=half)) for half in (True, False))
+    right = losses(task.on(rig.device, _training))
+    return rig.race(
+        case,
+        {OURS: mixed, FLOAT32: plain},
+        right=right,
+        tolerance=LOSSES,
+        whole=True,
+        memory=True,
+    )
+
+
+def _on_spconv(rig: Rig, task: Task, prepare: Prepare) -> Callable[[], None]:
     """The same structure with weights of its own, whose results say nothing about ours."""
     twin = spconv_peer.to_device(spconv_peer.E3DSNNTwin(CLASSES), rig.device)
-    voxels, features = batch.to(rig.device), x.to(rig.device)
+    voxels, features = task.batch.to(rig.device), task.x.to(rig.device)
 
     def forward() -> Tensor:
         logits: Tensor = twin(spconv_peer.tensor(voxels, features))
         return logits
 
-    once = prepare(twin, forward, labels.to(rig.device))
+    once = prepare(twin, forward, task.labels.to(rig.device))
 
     def run_once() -> None:
         once()

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from neurospike import nn
 from neurospike.bench import (
     clouds,
     delays,
@@ -88,11 +89,22 @@ def test_plain_torch_is_the_reference(rig: Rig) -> None:
     torch.testing.assert_close(y, gpu_sparse._reference_of(layer, active)(x))
 
 
-def test_networks(rig: Rig) -> None:
+def test_the_published_network(rig: Rig) -> None:
+    task = gpu_networks.Task.drawn(clouds.surfaces(2, 30, 16))
+    assert len(sound(gpu_networks._beside(rig, "step", task, gpu_networks._training))) == 1
+
+
+def test_networks(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = nn.SpikingSequential(
+        nn.SubmanifoldConv3d(6, 4), nn.ILIF(), nn.SparseGlobalPool("mean"), torch.nn.Linear(4, 40)
+    )
+    monkeypatch.setattr(gpu_networks, "e3dsnn", lambda size, num_classes: small)
     threads = torch.get_num_threads()
     rows = sound(gpu_networks.measure(rig, clouds.surfaces(2, 60, 16)))
-    assert [row["case"].split(",")[0] for row in rows] == [
+    assert [row["case"].partition(", 2 surfaces")[0] for row in rows] == [
         "E-3DSNN-T training step",
+        "E-3DSNN-T training step, bf16-mixed",
+        "E-3DSNN-T training step, bf16-mixed",  # its peak memory
         "E-3DSNN-T evaluation",
     ]
     assert torch.get_num_threads() == threads
