@@ -61,7 +61,8 @@ def _present(label: Tensor, classes: int) -> Tensor:
     """Classes that are there, on any process where losses are of several."""
     if not is_together():
         return torch.unique(label)
-    return summed(torch.bincount(label, minlength=classes)).nonzero()[:, 0]
+    found: Tensor = summed(torch.bincount(label, minlength=classes)).nonzero()[:, 0]
+    return found
 
 
 def _slopes(errors: Tensor, belongs: Tensor) -> Tensor:

@@ -261,6 +261,8 @@ class TrainingPart(Part):
 
     Attributes
     ----------
+    batch_size
+        Samples of a step, on all processes together: each takes its share.
     loss
         Cross entropy of what: "cross_entropy", of logits (B, classes); of membranes
         (T, B, classes) "softmax_sum", their softmax summed over time, as published for delay

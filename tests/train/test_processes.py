@@ -1,9 +1,5 @@
 """Runs on several processes: each sees its share, and measures are of all that they saw."""
 
-import json
-import subprocess
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,17 +15,6 @@ from neurospike.train.samples import EpochSampler
 from neurospike.train.scan_sections import DetectPart
 from neurospike.train.segmentation import PointMeter
 from neurospike.train.tasks import AccuracyMeter
-
-RUN = """
-import sys
-from neurospike.train import fit, load_recipe, parse_recipe
-
-content = load_recipe("solids").model_dump(mode="json")
-sizes = {"train": 9, "val": 5, "test": 2}
-content["data"]["arguments"] = {"size": sizes, "points": 64}
-content["training"] |= {"epochs": 2, "batch_size": 2}
-fit(parse_recipe(content, origin="test"), out=sys.argv[1], progress=False)
-"""
 
 
 def processes(monkeypatch: pytest.MonkeyPatch, rank: int, count: int, **more: Any) -> None:
@@ -133,20 +118,3 @@ def test_measures_are_of_all_samples_not_means_of_processes(
     name = next(iter(whole.result()))
     apart = [meter.result()[name] for meter in (one, other)]
     assert together.result()[name] != pytest.approx(sum(apart) / 2)
-
-
-def test_two_processes_train_one_network(tmp_path: Path) -> None:
-    script = tmp_path / "run.py"
-    script.write_text(RUN)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    done = subprocess.run(
-        [*command, str(script), str(tmp_path / "out")], capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stderr
-    history = json.loads((tmp_path / "out" / "history.json").read_text())
-    assert len(history) == 2
-    fifths = 5 * history[-1]["val_accuracy"]  # 5 samples, each seen by one of the two
-    assert fifths == pytest.approx(round(fifths), abs=1e-5)
-    result = json.loads((tmp_path / "out" / "result.json").read_text())
-    assert result["best_validation_accuracy"] >= 0
-    assert (tmp_path / "out" / "resume.ckpt").is_file()
