@@ -57,7 +57,8 @@ class GraphedStream:
     Cost
     ----
     Two copies and one launch a step; memory of the step's intermediate results, kept. Weights
-    changed in place are seen; weights replaced, or moved elsewhere, are not: make another stream.
+    changed in place are seen. Weights replaced or moved elsewhere are not, nor is what a step
+    decides in Python, such as the width of a delay's spread: make another stream.
 
     Examples
     --------
