@@ -11,6 +11,7 @@ from torch import Tensor
 from neurospike.encoders._voxel_inputs import Points
 from neurospike.encoders.voxelizer import Reduce, Voxelization, Voxelizer
 from neurospike.errors import ArgumentError
+from neurospike.kernels.voxels.device import constants
 from neurospike.sparse import VoxelTensor
 
 
@@ -76,7 +77,9 @@ class RelativeVoxelizer(Voxelizer):
 
     def _scaled(self, voxels: VoxelTensor) -> Tensor:
         device, dtype = voxels.features.device, voxels.features.dtype
-        low, extent, edges = (part.to(device) for part in (self._low, self._extent, self._edges))
+        low, extent, edges = self._low, self._extent, self._edges
+        if device.type != "cpu":
+            low, extent, edges = (constants(part.tolist(), device) for part in (low, extent, edges))
         from_corner = voxels.features[:, :3].double() - low
         over_range = 2 * from_corner / extent - 1
         in_voxel = from_corner / edges - voxels.coords[:, 1:].double() - 0.5

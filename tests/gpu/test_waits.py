@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 from torch.utils._python_dispatch import _disable_current_modes
 from triton.runtime import interpreter
 
-from neurospike.encoders import Voxelizer
+from neurospike.encoders import RelativeVoxelizer, Voxelizer
 from neurospike.kernels import devices
 from neurospike.models.detection.voxel_query import VoxelQuery
 from neurospike.models.e3dsnn import E3DSNN, Size
@@ -170,12 +170,13 @@ def test_the_voxeliser_waits_for_sizes(reduce: Any, pretended: Card) -> None:
     rng = torch.Generator().manual_seed(0)
     points, batch = torch.randn(80, 3, generator=rng), torch.arange(80) % 3
     points[7, 1] = torch.nan
-    for limits, samples, waits in (
-        ((-1, -1, -1, 1, 1, 1), None, 1),
-        ((-1, -1, -1, 1, 1, 1), batch, 2),
-        (None, batch, 3),
+    limits = (-1, -1, -1, 1, 1, 1)
+    for voxelizer, samples, waits in (
+        (Voxelizer(0.4, limits, reduce), None, 1),
+        (RelativeVoxelizer(0.4, limits, reduce), None, 1),
+        (Voxelizer(0.4, limits, reduce), batch, 2),
+        (Voxelizer(0.4, None, reduce), batch, 3),
     ):
-        voxelizer = Voxelizer(0.4, limits, reduce)
         there = (points.to(CARD), None, None if samples is None else samples.to(CARD))
         pretended.waits.clear()
         pretended.uploads.clear()

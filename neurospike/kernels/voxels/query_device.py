@@ -62,5 +62,5 @@ def _near(keys: Tensor, cells: Tensor, shape: Shape3, reach: int) -> Tensor:
     i, j, k = site.unbind(-1)
     inside = (i >= 0) & (i < shape[0]) & (j >= 0) & (j < shape[1]) & (k >= 0) & (k < shape[2])
     wanted = ((cells[:, 0].long() * shape[0] + i) * shape[1] + j) * shape[2] + k
-    at = torch.searchsorted(keys, wanted).clamp(max=len(keys) - 1)
+    at = torch.searchsorted(keys, wanted.contiguous()).clamp(max=len(keys) - 1)
     return torch.where(inside & (keys[at] == wanted), at, -1)
