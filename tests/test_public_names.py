@@ -29,6 +29,7 @@ NAMES = {
         "ToBEV",
         "ToDense",
         "UnarySpikes",
+        "checkpoint_time",
         "share_norms",
         "spike_mode",
     ],

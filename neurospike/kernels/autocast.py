@@ -11,6 +11,8 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 
+HALVES = (torch.bfloat16, torch.float16)
+
 
 def cast_dtype(x: Tensor) -> torch.dtype:
     """What a product of ``x`` is computed in: autocast's dtype where that is on, else x's own."""
@@ -24,6 +26,16 @@ def in_full_precision(x: Tensor) -> AbstractContextManager[object]:
     """A block in which products of ``x`` are computed in its own dtype."""
     kind = x.device.type
     return torch.autocast(kind, enabled=False) if _enabled(kind) else nullcontext()
+
+
+def is_on(x: Tensor) -> bool:
+    """Whether automatic mixed precision is on where ``x`` is."""
+    return _enabled(x.device.type)
+
+
+def state_dtype(dtype: torch.dtype) -> torch.dtype:
+    """What states are kept in: float32 where inputs are of half precision."""
+    return torch.float32 if dtype in HALVES else dtype
 
 
 def _enabled(kind: str) -> bool:

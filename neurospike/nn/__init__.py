@@ -19,6 +19,7 @@ from neurospike.nn.sparse_norm import SparseBatchNorm
 from neurospike.nn.sparse_pool import SparseGlobalPool, ToDense
 from neurospike.nn.spike_mode import spike_mode
 from neurospike.nn.stateful import State, Stateful
+from neurospike.nn.time_checkpoint import checkpoint_time
 from neurospike.nn.to_bev import ToBEV
 from neurospike.nn.unary import UnarySpikes
 
@@ -46,6 +47,7 @@ __all__ = [
     "ToBEV",
     "ToDense",
     "UnarySpikes",
+    "checkpoint_time",
     "share_norms",
     "spike_mode",
     "surrogate",

@@ -13,6 +13,7 @@ from neurospike.nn.evaluating import evaluating
 from neurospike.nn.flow import Flow, apply_stateless
 from neurospike.nn.ilif import ILIF
 from neurospike.nn.stateful import State, Stateful
+from neurospike.nn.time_checkpoint import run_chunks, stretches, worth_chunks
 from neurospike.nn.unary import UnarySpikes
 from neurospike.sparse.voxel_tensor import VoxelTensor
 
@@ -55,6 +56,9 @@ class SpikingSequential(nn.Sequential, Stateful):
     >>> y.shape
     torch.Size([2, 4])
     """
+
+    checkpoint_steps: int | None = None
+    """Time steps of a chunk that is computed again in the backward pass: ``checkpoint_time``."""
 
     def __init__(self, *layers: Any) -> None:
         self._state_sizes: dict[str, int] = {}
@@ -118,15 +122,26 @@ class SpikingSequential(nn.Sequential, Stateful):
         return (flow if isinstance(x, Flow) else flow.result()), tuple(states)
 
     def _run(self, flow: Flow) -> Flow:
-        for layer in self:
-            if isinstance(layer, SpikingSequential):
-                flow = layer(flow)
-            elif isinstance(layer, Stateful):
-                flow = flow.integers()
-                flow = flow.then(layer(flow.value), _depth_after(layer))
-            else:
-                flow = _stateless(layer, flow)
+        if not self._chunk_steps(flow):
+            for layer in self:
+                flow = _whole(layer, flow)
+            return flow
+        for stretch in stretches(list(self)):
+            steps, x = self._chunk_steps(flow), flow.value
+            if steps and isinstance(x, Tensor) and worth_chunks(stretch):
+                flow = Flow(run_chunks(stretch, x, steps))
+                continue
+            for layer in stretch:
+                flow = _whole(layer, flow)
         return flow
+
+    def _chunk_steps(self, flow: Flow) -> int:
+        """Steps of a chunk of this sequence; 0 to run it whole. See ``checkpoint_time``."""
+        steps, x = self.checkpoint_steps, flow.value
+        dense = isinstance(x, Tensor) and flow.depth == 1 and not flow.single
+        if steps is None or not dense or not torch.is_grad_enabled():
+            return 0
+        return steps if isinstance(x, Tensor) and len(x) > steps else 0
 
     def _state_size(self, name: str, layer: Stateful, flow: Flow) -> int:
         """Tensors in a layer's state: fixed for a layer, so asked once."""
@@ -142,6 +157,17 @@ class SpikingSequential(nn.Sequential, Stateful):
             )
         like = next((p for p in self.parameters() if p.is_floating_point()), torch.empty(0))
         return torch.zeros(tuple(shape), dtype=like.dtype, device=like.device)
+
+
+def _whole(layer: nn.Module, flow: Flow) -> Flow:
+    """A layer over a whole sequence."""
+    if isinstance(layer, SpikingSequential):
+        after: Flow = layer(flow)
+        return after
+    if isinstance(layer, Stateful):
+        flow = flow.integers()
+        return flow.then(layer(flow.value), _depth_after(layer))
+    return _stateless(layer, flow)
 
 
 def _stateless(layer: nn.Module, flow: Flow) -> Flow:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from neurospike.errors import ArgumentError, StateError
 from neurospike.functional.delays import Spread
 from neurospike.kernels.delays import select
-from neurospike.nn.delayed import Delayed
+from neurospike.nn.delayed import Delayed, joined, shown
 from neurospike.nn.stateful import State
 
 if TYPE_CHECKING:
@@ -134,11 +134,9 @@ class DelayLinear(Delayed):
 
     def forward(self, x: Tensor) -> Tensor:
         """Run a whole sequence from rest; nothing is kept."""
+        x = self._cast(x)
         self._check_input(x, axes=3, shape="(T, B, in_features)")
-        delay, rule = self._delays(), self.rule(self.tail)
-        if not self._event_driven(x):
-            return select.convolve(x, self.weight, delay, rule)
-        return select.sequence(x, self.weight, delay, rule, self._synapses(delay))
+        return self._delayed(x, self.tail)
 
     def init_state(self, example: Tensor | Sequence[int]) -> State:
         """Nothing on its way, for one step's input or its full shape such as (B, in_features)."""
@@ -154,6 +152,7 @@ class DelayLinear(Delayed):
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """Advance by one time step: x is (B, in_features)."""
+        x = self._cast(x)
         self._check_input(x, axes=2, shape="(B, in_features)")
         pending = self._check_state(x, state)
         delay, rule = self._delays(), self.rule(self.max_delay - 1)
@@ -162,6 +161,18 @@ class DelayLinear(Delayed):
         else:
             due = pending + select.convolve(x[None], self.weight, delay, rule).transpose(0, 1)
         return due[:, 0], (torch.cat([due[:, 1:], torch.zeros_like(due[:, :1])], 1),)
+
+    def advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Several time steps (T, B, in_features) at once, from a state to the next."""
+        x = self._cast(x)
+        self._check_input(x, axes=3, shape="(T, B, in_features)")
+        pending = self._check_state(x[0], state)
+        y, left = joined(self._delayed(x, self.max_delay - 1), pending.transpose(0, 1))
+        return y, (left.transpose(0, 1),)
+
+    def flush(self, state: State) -> Tensor | None:
+        """The tail: (tail, B, out_features)."""
+        return shown(state[0].transpose(0, 1), self.tail)
 
     def extra_repr(self) -> str:
         """What the representation shows: sizes, and what differs from the defaults."""
@@ -183,6 +194,13 @@ class DelayLinear(Delayed):
         if self.per == "axon":
             return delay[None]
         return delay[:, None] if self.per == "dendrite" else delay
+
+    def _delayed(self, x: Tensor, tail: int) -> Tensor:
+        """A sequence from rest, ``tail`` steps longer."""
+        delay, rule = self._delays(), self.rule(tail)
+        if not self._event_driven(x):
+            return select.convolve(x, self.weight, delay, rule)
+        return select.sequence(x, self.weight, delay, rule, self._synapses(delay))
 
     def _event_driven(self, x: Tensor) -> bool:
         return self.is_rounded and select.takes_events(x)

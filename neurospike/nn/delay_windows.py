@@ -85,6 +85,7 @@ class DelayConvNd(Delayed):
 
     def forward(self, x: Tensor) -> Tensor:
         """Run a whole sequence from rest; nothing is kept."""
+        x = self._cast(x)
         self._check_input(x, steps=True)
         rule, whole = self.rule(self.tail), self._event_driven(x)
         rows, delay = self.windows(x), self.settled()
@@ -113,6 +114,7 @@ class DelayConvNd(Delayed):
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """Advance by one time step: x is (B, in_channels, *space)."""
+        x = self._cast(x)
         self._check_input(x, steps=False)
         pending = self._check_state(x, state).flatten(0, 1)
         rule, whole = self.rule(self.max_delay - 1), self._event_driven(x)

@@ -7,9 +7,11 @@ from typing import Any, ClassVar, TypeVar, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from neurospike.errors import ArgumentError
 from neurospike.functional.delays import DelayRule, Spread, spread_delays
+from neurospike.kernels import autocast
 from neurospike.nn.stateful import Stateful
 
 D = TypeVar("D", bound="Delayed")
@@ -154,6 +156,15 @@ class Delayed(Stateful):
                 "spread down to about 0.5 and then call round_delays_()."
             )
 
+    def _cast(self, x: Any) -> Any:
+        """Inside ``torch.autocast`` the input in the weights' dtype: spectra are no place for less.
+
+        Everywhere else as it is.
+        """
+        if isinstance(x, Tensor) and x.is_floating_point() and autocast.is_on(x):
+            return x.to(self.delay.dtype)
+        return x
+
     def _check_dense(self, x: Any, *, axes: int, shape: str) -> None:
         if not isinstance(x, Tensor):
             raise ArgumentError(
@@ -174,3 +185,20 @@ class Delayed(Stateful):
     @property
     def _name(self) -> str:
         return type(self).__name__
+
+
+def joined(y: Tensor, pending: Tensor) -> tuple[Tensor, Tensor]:
+    """What arrives now (T, ...) and later (L, ...), of y (T + L - 1, ...) and the line before.
+
+    The last row of a line is empty: nothing takes L steps.
+    """
+    steps = len(y) - len(pending) + 1
+    due = y + F.pad(pending, (*[0, 0] * (y.ndim - 1), 0, steps - 1))
+    return due[:steps], torch.cat([due[steps:], torch.zeros_like(due[:1])])
+
+
+def shown(pending: Tensor, tail: int) -> Tensor | None:
+    """The next ``tail`` steps of a line (L, ...), where there is a tail."""
+    if not tail:
+        return None
+    return F.pad(pending, (*[0, 0] * (pending.ndim - 1), 0, max(tail - len(pending), 0)))[:tail]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from neurospike.errors import StateError
+from neurospike.kernels.autocast import state_dtype
 from neurospike.nn.neuron import Neuron, Spikes
 from neurospike.nn.stateful import State
 from neurospike.sparse.voxel_tensor import VoxelTensor
@@ -34,7 +35,8 @@ class MultiStateNeuron(Neuron):
             example = self._one_step(example).features
         if not isinstance(example, Tensor):
             example = torch.empty(tuple(example))
-        return tuple(torch.zeros_like(example, requires_grad=False) for _ in self.state_names)
+        rest = torch.zeros_like(example, dtype=state_dtype(example.dtype), requires_grad=False)
+        return tuple(rest.clone() for _ in self.state_names)
 
     def step(self, x: Spikes, state: State) -> tuple[Spikes, State]:
         """Advance by one time step: x is (B, ...), or a VoxelTensor with features (N, C)."""
@@ -44,18 +46,29 @@ class MultiStateNeuron(Neuron):
             return x.replace(y), state
         return self._advance_all(x, state, unit="batch")
 
+    def advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Several time steps (T, ...) at once, from a state to the next."""
+        self._check_sequence(x)
+        return self._run_from(x, self._wide(x, step=True), state, unit="batch")
+
     def _sequence(self, x: Tensor) -> Tensor:
         self._check_sequence(x)
-        return self.run(x, None)[0]
+        return self.run(self._wide(x), None)[0].to(x.dtype)
 
     def _advance_all(self, x: Tensor, state: State, *, unit: str) -> tuple[Tensor, State]:
         self._check_input(x)
+        y, state = self._run_from(x[None], self._wide(x[None], step=True), state, unit=unit)
+        return y[0], state
+
+    def _run_from(
+        self, x: Tensor, wide: Tensor, state: State, *, unit: str
+    ) -> tuple[Tensor, State]:
         names = self.state_names
         if len(state) != len(names):
             raise StateError(
                 f"{self._name}: state must be ({', '.join(names)}); got {len(state)} tensors; "
                 "start from init_state(example)."
             )
-        checked = tuple(self._check_state(x, (part,), unit).to(x.dtype) for part in state)
-        y, last = self.run(x[None], checked)
-        return y[0], checked if last is None else last
+        checked = tuple(self._check_state(x[0], (part,), unit).to(wide.dtype) for part in state)
+        y, last = self.run(wide, checked)
+        return y.to(x.dtype), checked if last is None else last

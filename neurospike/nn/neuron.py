@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from neurospike.errors import ArgumentError, StateError
+from neurospike.kernels.autocast import state_dtype
 from neurospike.nn.stateful import State, Stateful
 from neurospike.nn.unary import collapse
 from neurospike.sparse.voxel_tensor import VoxelTensor
@@ -19,7 +20,8 @@ class Neuron(Stateful):
     """A neuron with one membrane a unit: a leaf gives ``rest`` and ``multi_step``.
 
     Dense sequences are (T, ...), time first. A VoxelTensor is one step (N, C) or a sequence
-    (T, N, C). The state is (v,), v of one step's shape.
+    (T, N, C). The state is (v,), v of one step's shape. Membranes of inputs in half precision are
+    float32; what is given out has the input's dtype.
     """
 
     @property
@@ -44,9 +46,10 @@ class Neuron(Stateful):
     def init_state(self, example: Spikes | Sequence[int]) -> State:
         """The state at rest, for one step's input or its full shape such as (B, features)."""
         if isinstance(example, VoxelTensor):
-            return (torch.full_like(self._one_step(example).features, self.rest),)
+            example = self._one_step(example).features
         if isinstance(example, Tensor):
-            return (torch.full_like(example, self.rest, requires_grad=False),)
+            dtype = state_dtype(example.dtype)
+            return (torch.full_like(example, self.rest, dtype=dtype, requires_grad=False),)
         return (torch.full(tuple(example), self.rest),)
 
     def step(self, x: Spikes, state: State) -> tuple[Spikes, State]:
@@ -58,9 +61,17 @@ class Neuron(Stateful):
         y, v = self._advance(x, state, unit="batch")
         return y, (v,)
 
+    def advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Several time steps (T, ...) at once, from a state to the next."""
+        self._check_sequence(x)
+        v = self._check_state(x[0], state, "batch")
+        wide = self._wide(x, step=True)
+        y, last = self.multi_step(wide, v.to(wide.dtype))
+        return y.to(x.dtype), (v if last is None else last,)
+
     def _sequence(self, x: Tensor) -> Tensor:
         self._check_sequence(x)
-        return self.multi_step(x, None)[0]
+        return self.multi_step(self._wide(x), None)[0].to(x.dtype)
 
     def _check_sequence(self, x: Tensor) -> None:
         self._check_input(x)
@@ -69,9 +80,17 @@ class Neuron(Stateful):
 
     def _advance(self, x: Tensor, state: State, *, unit: str) -> tuple[Tensor, Tensor]:
         self._check_input(x)
-        v = self._check_state(x, state, unit).to(x.dtype)
-        y, last = self.multi_step(x[None], v)
-        return y[0], v if last is None else last
+        wide = self._wide(x, step=True)
+        v = self._check_state(x, state, unit).to(wide.dtype)
+        y, last = self.multi_step(wide[None], v)
+        return y[0].to(x.dtype), v if last is None else last
+
+    def _wide(self, x: Tensor, *, step: bool = False) -> Tensor:
+        """Half precision as float32, unless kernels widen it as they read it, or were named."""
+        backend = getattr(self, "backend", "auto")
+        if backend == "numba" or not (step or (x.device.type == "cpu" and backend != "triton")):
+            return x
+        return x.to(state_dtype(x.dtype))
 
     def _one_step(self, x: VoxelTensor) -> VoxelTensor:
         x = collapse(x)

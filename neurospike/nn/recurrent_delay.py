@@ -132,6 +132,7 @@ class RecurrentDelay(Delayed):
 
     def forward(self, x: Tensor) -> Tensor:
         """Run a whole sequence from rest; nothing is kept."""
+        x = self._cast(x)
         self._check_input(x, axes=3, shape="(T, B, features)")
         state = self.neuron.init_state(x.new_empty(x.shape[1:]))
         pending = x.new_zeros(self.max_delay, *x.shape[1:])
@@ -151,10 +152,19 @@ class RecurrentDelay(Delayed):
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """Advance by one time step: x is (B, features)."""
+        x = self._cast(x)
         self._check_input(x, axes=2, shape="(B, features)")
         pending = self._check_pending(x, state)
         y, pending, own = self._run(x[None], pending.transpose(0, 1), tuple(state[1:]))
         return y[0], (pending.transpose(0, 1), *own)
+
+    def advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Several time steps (T, B, features) at once, from a state to the next."""
+        x = self._cast(x)
+        self._check_input(x, axes=3, shape="(T, B, features)")
+        pending = self._check_pending(x[0], state)
+        y, pending, own = self._run(x, pending.transpose(0, 1), tuple(state[1:]))
+        return y, (pending.transpose(0, 1), *own)
 
     def extra_repr(self) -> str:
         """What the representation shows: sizes, and what differs from the defaults."""

@@ -61,8 +61,15 @@ class SequenceDropout(Stateful):
         """Run a whole sequence: one mask for all steps."""
         if not self.training or self.p == 0:
             return x
-        kept = torch.empty(x.shape[1:], dtype=x.dtype, device=x.device).bernoulli_(1 - self.p)
-        return x * (kept / (1 - self.p))
+        return x * self._mask(x)
+
+    def start(self, x: Tensor) -> State:
+        """In training the mask, which all chunks of a sequence share."""
+        return (self._mask(x),) if self.training and self.p > 0 else ()
+
+    def advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Several steps under the mask of their sequence."""
+        return (x * state[0] if state else x), state
 
     def init_state(self, example: Tensor | Sequence[int]) -> State:
         """No state."""
@@ -76,6 +83,10 @@ class SequenceDropout(Stateful):
                 "streaming, or train on sequences."
             )
         return x, state
+
+    def _mask(self, x: Tensor) -> Tensor:
+        kept = torch.empty(x.shape[1:], dtype=x.dtype, device=x.device).bernoulli_(1 - self.p)
+        return kept / (1 - self.p)
 
     def extra_repr(self) -> str:
         """What the representation shows."""

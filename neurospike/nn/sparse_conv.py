@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from neurospike.errors import ArgumentError
+from neurospike.kernels import autocast
 from neurospike.kernels.sparse import select
+from neurospike.kernels.sparse.rules import Rules
 from neurospike.nn.unary import collapse
 from neurospike.sparse.active_set import Shape3
 from neurospike.sparse.kernel_map import KernelMap, strided_map, submanifold_map
@@ -54,16 +56,25 @@ class _SparseConv(nn.Module):
     def forward(self, x: VoxelTensor) -> VoxelTensor:
         """Convolve one step (N, C) or a sequence (T, N, C); unary events are summed per step."""
         self._check(x)
+        features, weight, bias = self._cast(x.features)
         found = self.kernel_map(x)
         if x.virtual_steps == 1 and not x.one_step:
-            y = select.convolve(x.features, self.weight, self.bias, found.rules)
+            y = _convolve(features, weight, bias, found.rules)
             return VoxelTensor.on(found.out_active, y)
-        y = select.convolve(x.features, self.weight, None, found.rules)
+        y = _convolve(features, weight, None, found.rules)
         events = VoxelTensor.on(
             found.out_active, y, virtual_steps=x.virtual_steps, one_step=x.one_step
         )
         whole = collapse(events)
-        return whole if self.bias is None else whole.replace(whole.features + self.bias)
+        return whole if bias is None else whole.replace(whole.features + bias)
+
+    def _cast(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """What is multiplied: inside ``torch.autocast`` all of it in its dtype, else as it is."""
+        if not autocast.is_on(features):
+            return features, self.weight, self.bias
+        dtype = autocast.cast_dtype(features)
+        bias = None if self.bias is None else self.bias.to(dtype)
+        return features.to(dtype), self.weight.to(dtype), bias
 
     def _check(self, x: VoxelTensor) -> None:
         owner = type(self).__name__
@@ -72,7 +83,7 @@ class _SparseConv(nn.Module):
                 f"{owner}.in_channels: the input must have {self.in_channels} channels; "
                 f"got {x.features.shape[-1]}. Build the layer for the input's channels."
             )
-        if x.features.dtype != self.weight.dtype:
+        if x.features.dtype != self.weight.dtype and not autocast.is_on(x.features):
             raise ArgumentError(
                 f"{owner}.weight: must have the dtype of the features; got {self.weight.dtype} "
                 f"and {x.features.dtype}. Bring one to the other with .to(dtype)."
@@ -297,6 +308,14 @@ class SparseInverseConv3d(_SparseConv):
             f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, "
             f"stride={self.of.stride}, bias={self.bias is not None}"
         )
+
+
+def _convolve(features: Tensor, weight: Tensor, bias: Tensor | None, rules: Rules) -> Tensor:
+    """As a GPU has it: half precision is what is multiplied, sums are float32."""
+    if features.device.type != "cpu" or features.dtype not in autocast.HALVES:
+        return select.convolve(features, weight, bias, rules)
+    wide = None if bias is None else bias.float()
+    return select.convolve(features.float(), weight.float(), wide, rules).to(features.dtype)
 
 
 def _triple(owner: str, name: str, value: Edges, *, least: int) -> Shape3:

@@ -67,15 +67,6 @@ class SparseGlobalPool(nn.Module):
         samples = torch.split(x.features, counts, dim=-2)
         return torch.stack([self._pool(rows) for rows in samples], dim=-2)
 
-    def _by_bounds(self, features: Tensor, bounds: Tensor) -> Tensor:
-        """The same by one kernel, for a GPU: the host need not know where samples begin."""
-        rows = features.movedim(-2, 0)
-        wide = rows.float() if rows.dtype in (torch.bfloat16, torch.float16) else rows
-        pooled = torch.segment_reduce(wide, self.mode, offsets=bounds, axis=0, unsafe=True)
-        empty = (bounds.diff() == 0).reshape(-1, *[1] * (rows.ndim - 1))
-        pooled = pooled.masked_fill(empty, 0.0)  # in which a maximum or a mean has no value
-        return pooled.to(rows.dtype).movedim(0, -2)
-
     def _pool(self, rows: Tensor) -> Tensor:
         if rows.shape[-2] == 0:
             return rows.sum(-2)

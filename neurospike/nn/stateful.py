@@ -31,3 +31,19 @@ class Stateful(nn.Module):
     def step(self, x: Any, state: State) -> tuple[Any, State]:
         """Advance by one time step."""
         raise NotImplementedError(f"{type(self).__name__} defines no step")
+
+    def start(self, x: Tensor) -> State:
+        """The state before a sequence (T, B, ...) that ``advance`` is to run."""
+        state: State = self.init_state(x[0])
+        return state
+
+    def advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Several time steps (T, B, ...) at once, from a state to the next.
+
+        Only ``checkpoint_time`` asks for it, and runs layers without it over the whole sequence.
+        """
+        raise NotImplementedError(f"{type(self).__name__} defines no advance")
+
+    def flush(self, state: State) -> Tensor | None:
+        """What a layer that lengthens time gives out after its last input: (tail, B, ...)."""
+        return None

@@ -126,7 +126,7 @@ class Card(TorchDispatchMode):
         there = bool(cards) if target is None else torch.device(target).type == "cuda"
         if name == "copy_":
             there = isinstance(args[0], OnCard)
-        elif name == "zeros" and _of_the_engine():
+        elif target is not None and not there and _of_the_engine():
             there = True
         self._check(name, tensors, there, args)
         if target is not None:
@@ -171,12 +171,24 @@ class Card(TorchDispatchMode):
 
 
 class _Moves(TorchFunctionMode):
-    """``x.to(other)`` of a tensor that is not on the card, where ``other`` is."""
+    """What comes to the card past the dispatcher: ``x.to(other)``, and numbers of Python's."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = dict(kwargs or {})
         if func is Tensor.to and any(isinstance(arg, OnCard) for arg in args[1:]):
-            return _copied(*args, **(kwargs or {}))
-        return func(*args, **(kwargs or {}))
+            return _copied(*args, **kwargs)
+        if func is Tensor.new_tensor and isinstance(args[0], OnCard):
+            data = torch.tensor(*args[1:], **{"dtype": args[0].dtype, **kwargs})
+            return _copied(data, device=CARD)
+        target = kwargs.get("device")
+        if (
+            func in (torch.tensor, torch.as_tensor)
+            and target is not None
+            and torch.device(target).type == "cuda"
+            and not isinstance(args[0], OnCard)
+        ):
+            return _copied(func(*args, **{**kwargs, "device": "cpu"}), device=target)
+        return func(*args, **kwargs)
 
 
 @contextlib.contextmanager

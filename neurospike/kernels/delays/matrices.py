@@ -46,17 +46,17 @@ class _Plan:
     def kernel(self, kernel: Tensor) -> Tensor:
         """(L, out, in) -> spectra (R, out, in)."""
         flat = self.matrices.forth_k[:, : self.taps] @ kernel.flatten(1)
-        return flat.unflatten(1, kernel.shape[1:])
+        return flat.reshape(-1, *kernel.shape[1:])
 
     def kernel_back(self, spectra: Tensor) -> Tensor:
         """The transpose of ``kernel``."""
         flat = self.matrices.forth_k[:, : self.taps].T @ spectra.flatten(1)
-        return flat.unflatten(1, spectra.shape[1:])
+        return flat.reshape(-1, *spectra.shape[1:])
 
     def inputs(self, x: Tensor) -> Tensor:
         """(T, B, in) -> spectra (R, blocks * B, in)."""
         whole = _lengthened(x, self.blocks * self.block)
-        columns = whole.unflatten(0, (self.blocks, self.block)).transpose(0, 1)
+        columns = whole.reshape(self.blocks, self.block, -1).transpose(0, 1)
         flat = self.matrices.forth_x[:, : self.block] @ columns.reshape(self.block, -1)
         return flat.reshape(len(flat), -1, x.shape[2])
 
@@ -135,7 +135,7 @@ def _parts(plan: _Plan, batch: int, sample_bytes: int) -> Iterator[slice]:
 def _one_step(x: Tensor, kernel: Tensor) -> Tensor:
     """(B, in) -> (L, B, out): a step of a stream needs no transform."""
     due = x @ kernel.flatten(0, 1).T
-    return due.unflatten(1, kernel.shape[:2]).transpose(0, 1)
+    return due.reshape(len(x), *kernel.shape[:2]).transpose(0, 1)
 
 
 def _lengthened(x: Tensor, steps: int) -> Tensor:

@@ -13,13 +13,11 @@ import torch
 from torch import Tensor
 
 from neurospike.functional.delays import DelayRule
-from neurospike.kernels.autocast import in_full_precision
+from neurospike.kernels.autocast import HALVES, in_full_precision
 from neurospike.kernels.delays.dense import Convolve
 
 if TYPE_CHECKING:
     from neurospike.kernels.delays.line import Packed
-
-_HALVES = (torch.bfloat16, torch.float16)
 
 
 def convolve(x: Tensor, weight: Tensor, delay: Tensor, rule: DelayRule) -> Tensor:
@@ -27,9 +25,8 @@ def convolve(x: Tensor, weight: Tensor, delay: Tensor, rule: DelayRule) -> Tenso
 
     Spectra of half precision would lose what the spread is about: they are float32, whatever x is.
     """
-    if x.dtype in _HALVES:
-        wide = (part.float() for part in (x, weight, delay))
-        return convolve(*wide, rule).to(x.dtype)
+    if x.dtype in HALVES:
+        return convolve(x.float(), weight.float(), delay.float(), rule).to(x.dtype)
     with in_full_precision(x):
         y: Tensor = Convolve.apply(x, weight, delay, rule)  # type: ignore[no-untyped-call]
     return y

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from neurospike.errors import StateError
+from neurospike.kernels.autocast import in_full_precision
 from neurospike.kernels.buffers import empty
 from neurospike.kernels.recurrent.reference import State, Step
 from neurospike.kernels.recurrent.wiring import Axons, Synapses
@@ -96,33 +97,38 @@ class Recurrent(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
-        tape, ctx.tape = ctx.tape, None
-        if tape is None:
-            raise StateError(
-                "RecurrentDelay.backward: a sequence can be gone back through once; run it again."
-            )
-        y, buffer, *parameters = ctx.saved_tensors
-        wiring: Wiring = ctx.wiring
-        steps, reach = len(y), len(buffer) - len(y)
-        gx = torch.empty_like(y)
-        sent = torch.zeros_like(buffer)
-        if grads[1] is not None:
-            sent[steps:] = grads[1]
-        gstate: tuple[Tensor | None, ...] = grads[2:]
-        totals: list[Tensor | None] = [None] * len(parameters)
-        for t in range(steps - 1, -1, -1):
-            gy = torch.zeros_like(y[t]) if grads[0] is None else grads[0][t].clone()
-            gy = gy.contiguous()
-            wiring.send_back(sent[t + 1 : t + 1 + reach], gy)
-            gcurrent, gstate, gown = _neuron_back(tape.pop(), gy, gstate, parameters)
-            totals = [_add(a, b) for a, b in zip(totals, gown, strict=True)]
-            gx[t] = 0 if gcurrent is None else gcurrent
-            sent[t] = wiring.due_back(gx[t])
-        wants = ctx.needs_input_grad
-        gweight = gshare = None
-        if wants[2] or wants[3]:
-            gweight, gshare = wiring.parameters_back(gx, sent, y, buffer, shares=wants[3])
-        return gx, sent[:reach], gweight, gshare, None, *gstate, *totals
+        with in_full_precision(next(grad for grad in grads if grad is not None)):
+            return _back(ctx, grads)
+
+
+def _back(ctx: Any, grads: tuple[Any, ...]) -> tuple[Tensor | None, ...]:
+    tape, ctx.tape = ctx.tape, None
+    if tape is None:
+        raise StateError(
+            "RecurrentDelay.backward: a sequence can be gone back through once; run it again."
+        )
+    y, buffer, *parameters = ctx.saved_tensors
+    wiring: Wiring = ctx.wiring
+    steps, reach = len(y), len(buffer) - len(y)
+    gx = torch.empty_like(y)
+    sent = torch.zeros_like(buffer)
+    if grads[1] is not None:
+        sent[steps:] = grads[1]
+    gstate: tuple[Tensor | None, ...] = grads[2:]
+    totals: list[Tensor | None] = [None] * len(parameters)
+    for t in range(steps - 1, -1, -1):
+        gy = torch.zeros_like(y[t]) if grads[0] is None else grads[0][t].clone()
+        gy = gy.contiguous()
+        wiring.send_back(sent[t + 1 : t + 1 + reach], gy)
+        gcurrent, gstate, gown = _neuron_back(tape.pop(), gy, gstate, parameters)
+        totals = [_add(a, b) for a, b in zip(totals, gown, strict=True)]
+        gx[t] = 0 if gcurrent is None else gcurrent
+        sent[t] = wiring.due_back(gx[t])
+    wants = ctx.needs_input_grad
+    gweight = gshare = None
+    if wants[2] or wants[3]:
+        gweight, gshare = wiring.parameters_back(gx, sent, y, buffer, shares=wants[3])
+    return gx, sent[:reach], gweight, gshare, None, *gstate, *totals
 
 
 def _neuron_back(

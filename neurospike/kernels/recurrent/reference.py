@@ -25,15 +25,14 @@ def recurrent(
          share (K, in) of every step in an axon's delay, or (K, out, in) in a synapse's
     out: y (T, B, N), pending, state
     """
-    queue = list(pending)
-    outputs = []
     axons = share.ndim == 2
+    # All ways at once: a step is as many operations whatever the longest delay.
+    ways = share[:, None] if axons else (weight * share).mT
+    outputs = []
     for current in x:
-        due = queue.pop(0)
+        due, later = pending[0], pending[1:]
         y, state = step(current + (due @ weight.T if axons else due), state)
-        queue.append(torch.zeros_like(due))
-        for k, part in enumerate(share):
-            arrival = part * y if axons else y @ (weight * part).T
-            queue[k] = queue[k] + arrival
+        sent = ways * y if axons else y @ ways
+        pending = sent + torch.cat([later, torch.zeros_like(pending[:1])])
         outputs.append(y)
-    return torch.stack(outputs) if outputs else x * 0, torch.stack(queue), state
+    return torch.stack(outputs) if outputs else x * 0, pending, state

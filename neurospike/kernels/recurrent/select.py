@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from neurospike.errors import ArgumentError, BackendUnavailableError
+from neurospike.kernels.autocast import in_full_precision
 from neurospike.kernels.recurrent import reference
 from neurospike.kernels.recurrent.reference import State, Step
 
@@ -35,8 +36,24 @@ def recurrent(
 
     ``parameters`` are those of the neuron that learn; with ``whole`` each share is one tap.
     """
-    if not _fused(x, backend):
-        return reference.recurrent(x, pending, state, step, weight, share)
+    fused = _fused(x, backend)
+    with in_full_precision(x):
+        if not fused:
+            return reference.recurrent(x, pending, state, step, weight, share)
+        return _run(x, pending, state, step, weight, share, parameters, whole)
+
+
+def _run(
+    x: Tensor,
+    pending: Tensor,
+    state: State,
+    step: Step,
+    weight: Tensor,
+    share: Tensor,
+    parameters: Sequence[Tensor],
+    whole: bool,
+) -> tuple[Tensor, Tensor, State]:
+    """The fused loop, with a backward pass where one may be asked for."""
     from neurospike.kernels.recurrent import autograd
 
     plan = autograd.Plan(step, len(state), whole)
