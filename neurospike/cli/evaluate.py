@@ -30,6 +30,9 @@ def evaluate(
     html: Annotated[
         Path | None, typer.Option(help="Of scans: also a page to turn some around on.")
     ] = None,
+    accelerator: Annotated[
+        str, typer.Option(help="auto, cpu or gpu; auto takes a GPU where torch finds one.")
+    ] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Measure a checkpoint; of integer spikes also as binary events.
@@ -49,7 +52,9 @@ def evaluate(
         raise ArgumentError("--html: shows scans; this run is on other data, leave it out.")
     check_writable(out, html)
     modes: tuple[Mode, ...] = ("integer", "unary") if unary else ("integer",)
-    result = measure(checkpoint, root=root, dataset=dataset, split=split, modes=modes)
+    result = measure(
+        checkpoint, root=root, dataset=dataset, split=split, modes=modes, accelerator=accelerator
+    )
     if html is not None:
         _write_page(html, result, root=root, dataset=dataset)
     if out is not None:

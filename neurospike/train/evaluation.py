@@ -13,6 +13,7 @@ from neurospike import models
 from neurospike import nn as spiking
 from neurospike.errors import ArgumentError, DataError
 from neurospike.train.deploying import deployed
+from neurospike.train.machine import Machine
 from neurospike.train.module import Measured, measure
 from neurospike.train.recipe import Recipe, parse_recipe
 from neurospike.train.samples import First, Source, build_loader, build_source, prepare
@@ -60,6 +61,7 @@ def evaluate(
     dataset: str | None = None,
     split: str = "test",
     modes: tuple[Mode, ...] = ("integer", "unary"),
+    accelerator: str = "auto",
 ) -> EvaluateResult:
     """Measure a checkpoint; integer neurons as graded packets and as binary events.
 
@@ -69,12 +71,17 @@ def evaluate(
         Another data set with the same classes, in ``root``; None is the recipe's own.
     modes
         How integer spikes are sent, each a pass over the split; the first one gives ``accuracy``.
+    accelerator
+        "cpu", "gpu", or "auto": a GPU where torch finds one.
 
     Raises
     ------
+    ArgumentError
+        A GPU that is not there.
     DataError
         A checkpoint that is damaged, was written by another task, or meets other classes.
     """
+    device = Machine(accelerator).device
     model, recipe, source = open_run(checkpoint, root=root, dataset=dataset, split=split)
     prepare(source)
     task = build_task(recipe, root=root)
@@ -84,7 +91,7 @@ def evaluate(
     for mode in modes if has_integer_neurons(model) else (None,):
         if mode is not None:
             spiking.spike_mode(model, mode)
-        found[mode] = measure(model, task, loader)
+        found[mode] = measure(model, task, loader, device=device)
     first = next(iter(found.values()))
     by_mode = {mode: one.metrics[task.score] for mode, one in found.items()}
     return EvaluateResult(

@@ -66,6 +66,11 @@ class Machine:
         return self.accelerator != "cpu" and torch.cuda.is_available()
 
     @property
+    def device(self) -> torch.device:
+        """Where a single process of it computes."""
+        return torch.device("cuda" if self.on_gpu else "cpu")
+
+    @property
     def processes(self) -> int:
         """Processes that train together, on all machines."""
         started = _started()

@@ -75,7 +75,7 @@ def deal(sizes: Sequence[float] | NDArray[np.float64], parts: int) -> list[Place
     Examples
     --------
     >>> [part.tolist() for part in deal([9, 1, 8, 2, 5, 5], 2)]
-    [[0, 1, 4], [2, 3, 5]]
+    [[0, 1, 5], [2, 3, 4]]
     """
     each = len(sizes) // parts
     numbers = np.asarray(sizes, np.float64)[: each * parts]
