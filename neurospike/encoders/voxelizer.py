@@ -84,8 +84,8 @@ class Voxelizer:
     are float64 where points or features are, and float32 otherwise; no gradient flows.
 
     CUDA tensors are voxelised on their GPU, and whatever comes out lies there, with the bits that
-    the CPU gives. The host waits for the number of voxels, and where they are given or missing,
-    for the samples' range and for the grid's edges.
+    the CPU gives. The host waits for the number of voxels, for samples that lie on the GPU to be
+    checked, and for the grid's edges where there is no range.
 
     Determinism: the same call gives the same bits on any number of threads. A mean is summed
     in float64 and rounded once. With float32 input that sum is exact, and so independent of
