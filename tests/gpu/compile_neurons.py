@@ -10,7 +10,7 @@ from neurospike.functional.neurons import LIFRule
 from neurospike.kernels.neurons import select
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
-LONG, SHORT, RAGGED, ONE = (20, 4096), (8, 4096), (20, 300), (1, 1)
+LONG, SHORT, RAGGED, ONE = (40, 4096), (16, 4096), (40, 300), (1, 1)
 """Steps and neurons: chunks of wide loads, a single chunk, rows that start anywhere, one value."""
 
 

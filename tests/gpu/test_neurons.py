@@ -22,6 +22,12 @@ RULES = [
 ]
 
 
+@pytest.fixture
+def chunked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Registers for eight steps alone, so that the way back of longer sequences is in chunks."""
+    monkeypatch.setattr(launches, "HELD", 8)
+
+
 def made(*shape: int, seed: int, device: torch.device, dtype: Any = torch.float32) -> Tensor:
     draws = torch.randn(*shape, generator=torch.Generator().manual_seed(seed)) + 0.3
     return draws.to(device, dtype).requires_grad_()
@@ -38,6 +44,7 @@ def gradients(outputs: tuple[Tensor, ...], wanted: list[Tensor]) -> list[Tensor]
     return list(torch.autograd.grad(loss, wanted))  # type: ignore[arg-type]
 
 
+@pytest.mark.usefixtures("chunked")
 @pytest.mark.parametrize(("steps", "neurons"), SIZES)
 @pytest.mark.parametrize("rule", RULES)
 def test_lif_and_its_gradients(
@@ -53,10 +60,11 @@ def test_lif_and_its_gradients(
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.usefixtures("chunked")
 @pytest.mark.parametrize("decay_input", [False, True])
 def test_a_learnt_rate(decay_input: bool, device: torch.device) -> None:
     rule = LIFRule(decay_input=decay_input)
-    x = made(6, 2, 150, seed=3, device=device)
+    x = made(11, 2, 50, seed=3, device=device)
     rate = torch.tensor([0.4], device=device, requires_grad=True)
     found = []
     for backend in ("triton", "reference"):
@@ -67,6 +75,7 @@ def test_a_learnt_rate(decay_input: bool, device: torch.device) -> None:
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.usefixtures("chunked")
 @pytest.mark.parametrize(("steps", "neurons"), SIZES)
 def test_ilif_and_its_gradients(steps: int, neurons: int, device: torch.device) -> None:
     x = (made(steps, neurons, seed=4, device=device) * 3).detach().requires_grad_()
@@ -128,6 +137,7 @@ def test_a_readout_of_nothing(shape: tuple[int, ...], device: torch.device) -> N
     assert not any(one.any() for one in torch.autograd.grad(y.sum(), [x, v]))
 
 
+@pytest.mark.usefixtures("chunked")
 @pytest.mark.parametrize("steps", [1, 8, 13])
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_is_near_the_reference(
@@ -147,6 +157,7 @@ def test_half_precision_is_near_the_reference(
         torch.testing.assert_close(one.float(), other, rtol=1e-2, atol=1e-2)
 
 
+@pytest.mark.usefixtures("chunked")
 def test_every_output_is_written(device: torch.device, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is allocated unwritten holds NaN here, and the same bits must come twice."""
     own = torch.empty_like
@@ -190,6 +201,35 @@ def test_images_with_their_channels_side_by_side_are_not_copied(
         torch.testing.assert_close(gradients((ours,), [x]), gradients((right,), [x]))
 
 
+def test_torchs_operations_run_these_kernels(
+    device: torch.device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from neurospike.kernels import neurons
+    from neurospike.kernels.neurons import cpu, gpu, ops
+
+    rate = torch.tensor([0.3], device=device, requires_grad=True)
+    rule = LIFRule(3.0, reset="soft", surrogate=surrogate.FastSigmoid(5.0))
+    x, v = made(9, 33, seed=17, device=device), made(33, seed=18, device=device)
+    found = []
+    for passes in (gpu, cpu):
+        if device.type == "cpu":  # where an operation takes numba's kernels, on its own
+            monkeypatch.setattr(neurons, "cpu", passes)
+        outputs = (
+            *ops.lif(x, v, rate, rule), *ops.ilif(x, v, 4, 0.25), ops.readout(x, v, rate, 3.0, True)
+        )  # fmt: skip
+        found.append((*outputs, *gradients(outputs, [x, v, rate])))  # type: ignore[arg-type]
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
+
+
+def test_a_compiled_graph_on_a_cpu_runs_no_triton() -> None:
+    def run(x: Tensor) -> Tensor:
+        return select.readout(x, None, tau=2.0, decay_input=False, backend="triton")
+
+    with pytest.raises(Exception, match="needs CUDA tensors"):
+        torch.compile(run, backend="eager", fullgraph=True)(torch.zeros(2, 3))
+
+
 def test_auto_takes_no_interpreted_kernel(device: torch.device) -> None:
     cpu = torch.zeros(2, 3)
     assert select._resolve("auto", cpu) == "numba"
@@ -217,13 +257,21 @@ def test_a_measured_configuration_is_used(device: torch.device) -> None:
 
 
 def test_large_inputs_fill_the_processors_and_small_ones_too() -> None:
-    wide = launches.default(1 << 22, 4, 0, 132)
+    wide = launches.default(100, 1 << 22, 4, 0, 132)
     assert (wide.block, wide.width) == (512, 4)
-    assert launches.default(1 << 22, 2, 0, 132).width == 8
-    small = launches.default(1 << 14, 4, 0, 132)
+    assert launches.default(100, 1 << 22, 2, 0, 132).width == 8
+    small = launches.default(100, 1 << 14, 4, 0, 132)
     assert small.width == 1
     assert (1 << 14) // small.block >= launches.FILLING * 100
-    assert launches.default(999_999, 4, 0, 132).width == 1
+    assert launches.default(100, 999_999, 4, 0, 132).width == 1
+
+
+def test_sequences_that_fit_into_registers_are_one_chunk() -> None:
+    for T, width in ((1, 4), (8, 4), (9, 2), (16, 2), (20, 1), (32, 1)):
+        assert launches.default(T, 1 << 22, 4, 1, 132) == (4, width, T)
+    assert launches.default(33, 1 << 22, 4, 1, 132) == (4, 4, 4)
+    assert launches.default(12, 1 << 22, 4, 3, 132) == (4, 1, 12)
+    assert launches.default(17, 1 << 22, 4, 3, 132) == (4, 2, 4)
 
 
 def test_more_neurons_than_programs_take_at_once(
@@ -231,6 +279,7 @@ def test_more_neurons_than_programs_take_at_once(
 ) -> None:
     x = made(9, 700, seed=9, device=device)
     whole = gradients((select.lif(x, None, LIFRule(), backend="triton")[0],), [x])
+    monkeypatch.setattr(launches, "HELD", 8)
     monkeypatch.setattr(launches, "SCRATCH_BYTES", 1)  # one program, one block after another
     parts = gradients((select.lif(x, None, LIFRule(), backend="triton")[0],), [x])
     assert torch.equal(*whole, *parts)

@@ -26,6 +26,12 @@ CUBA = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def chunked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Registers for few steps alone, so that the way back of longer sequences is in chunks."""
+    monkeypatch.setattr(launches, "HELD", 8)
+
+
 def made(*shape: int, seed: int, device: torch.device, dtype: Any = torch.float32) -> Tensor:
     draws = torch.randn(*shape, generator=torch.Generator().manual_seed(seed)) + 0.4
     return draws.to(device, dtype).requires_grad_()
@@ -102,7 +108,9 @@ def test_one_program_after_another_gives_the_same_bits(
                  [x, keep], backend="triton"),
         ]  # fmt: skip
 
+    monkeypatch.setattr(launches, "HELD", 32)
     many = both()
+    monkeypatch.setattr(launches, "HELD", 8)
     monkeypatch.setattr(launches, "SCRATCH_BYTES", 1)
     for one, other in zip(many, both(), strict=True):
         assert torch.equal(one, other)

@@ -33,19 +33,25 @@ class Config(NamedTuple):
 CONFIGS = [
     Config(4, 4, 8), Config(4, 4, 4), Config(4, 8, 4), Config(4, 8, 8), Config(8, 4, 4),
     Config(4, 2, 8), Config(4, 1, 8), Config(2, 1, 8), Config(1, 1, 8), Config(1, 1, 16),
-    Config(4, 1, 16), Config(4, 1, 4),
+    Config(4, 1, 16), Config(4, 1, 4), Config(4, 2, 16), Config(4, 1, 32),
 ]  # fmt: skip
 """What a search tries."""
 
 WHOLE = 8
-"""Sequences up to so long are one chunk: all of it fits into registers, and nothing is read twice.
+"""Sequences up to so long are one chunk."""
+
+HELD = 32
+"""Inputs of a thread that fit into its registers, with what the way back needs beside them: so a
+sequence that threads of one neuron can hold is read once, and nothing of it is computed again.
 """
 
 FILLING = 4
 """Programs for each multiprocessor below which blocks shrink: one alone would wait for memory."""
 
-WAVES = 8
-"""Programs for each multiprocessor, at most, where each needs scratch."""
+ACTIVE = 32
+"""Warps for each multiprocessor, at most, where programs need scratch; half of it where threads
+have four neurons or more, whose chunks fill the registers. Programs that are all under way at once
+share the blocks evenly."""
 
 SCRATCH_BYTES = 1 << 28
 """What recomputed membranes may take, whatever T is: less of it is fewer programs at once."""
@@ -72,7 +78,8 @@ def plan(op: str, x: Tensor, *, states: int = 0) -> Plan:
     programs = blocks
     if kept:
         most = SCRATCH_BYTES // (4 * kept * config.block)
-        programs = max(1, min(blocks, WAVES * devices.multiprocessors(x.device), most))
+        active = (ACTIVE if config.width < 4 else ACTIVE // 2) // config.warps
+        programs = max(1, min(blocks, active * devices.multiprocessors(x.device), most))
     return Plan(programs, blocks, config, kept)
 
 
@@ -106,23 +113,26 @@ def _config(op: str, x: Tensor, states: int) -> Config:
     key = (rows, shape_class(T), shape_class(N), str(x.dtype).removeprefix("torch."))
     found = lookup(op, x.device, key)
     if found is None:
-        chosen = default(N, x.element_size(), states, devices.multiprocessors(x.device))
+        chosen = default(T, N, x.element_size(), states, devices.multiprocessors(x.device))
     else:
         chosen = CONFIGS[found["config"]]
     return chosen._replace(steps=T) if max(WHOLE, chosen.steps) >= T else chosen
 
 
-def default(N: int, itemsize: int, states: int, processors: int) -> Config:
-    """By the number of neurons: loads of 16 bytes, or less so that all processors have work.
+def default(T: int, N: int, itemsize: int, states: int, processors: int) -> Config:
+    """By the shape: loads of 16 bytes, or less so that all processors have work.
 
-    Rows that do not start at multiples of 16 neurons are read neuron by neuron. Where a chunk is
-    gone through backward, all of it is in registers, ``states`` included: more than four neurons a
-    thread would not fit.
+    Rows that do not start at multiples of 16 neurons are read neuron by neuron. The way back, which
+    has ``states``, goes through a chunk in registers; several states leave room for half as much.
     """
     warps, width = 4, (16 // itemsize if N % 16 == 0 else 1)
+    held = 0
     if states:
-        width = min(width, 4 if states == 1 else 2)
+        held, width = (HELD, min(width, 4)) if states == 1 else (HELD // 2, min(width, 2))
+        while width > 1 and held >= T and width * T > held:
+            width //= 2
     enough = N // (FILLING * processors)
     while 32 * warps * width > max(enough, 32):
         warps, width = (warps, width // 2) if width > 1 else (warps // 2, width)
-    return Config(warps, width, 8 if width < 4 else 4)
+    steps = T if width * T <= held else 8 if width * max(states, 1) < 4 else 4
+    return Config(warps, width, steps)

@@ -267,6 +267,8 @@ def _obstacle(
         return f"a built-in surrogate; got {surrogate}"
     if name == "triton" and not real:
         return "real arithmetic; got integer_decay"
+    if name == "triton" and x.device.type == "cpu" and _dispatched(x):
+        return "CUDA tensors in a compiled graph; got device cpu"  # where numba's kernels would run
     if eager and _dispatched(x):
         return "eager mode; got a compiled graph"
     if _exporting():
