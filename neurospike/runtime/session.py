@@ -160,7 +160,7 @@ class ScanSession:
         if time_s is not None and not math.isfinite(time_s):
             raise ArgumentError(f"ScanSession.time_s: must be a finite time; got {time_s}.")
         stream, restarted = self._stream(sensor, time_s)
-        device = device_of(self.model)
+        device = self._device(points)
         began = now(device)
         made = self._voxelize(points)
         voxels, point_to_voxel = made if isinstance(made, tuple) else (made, None)
@@ -207,6 +207,12 @@ class ScanSession:
             stream.state, stream.places = None, None
             return stream, True
         return stream, False
+
+    def _device(self, points: Points) -> torch.device:
+        """Whose work the clocks wait for: a GPU's, where points or network are on one."""
+        if isinstance(points, Tensor) and points.is_cuda:
+            return points.device
+        return device_of(self.model)
 
     def _step(self, voxels: Any, stream: _Stream) -> Any:
         model: Any = self.model

@@ -1,4 +1,4 @@
-"""Scan after scan on a pretended card: the host waits for the number of voxels, and nothing else."""
+"""Scan after scan on a pretended card: the host waits for the number of voxels alone."""
 
 from typing import Any
 
@@ -24,6 +24,8 @@ class Membranes(spiking.LIF):
 
 def test_a_state_is_carried_on_the_card(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "find_spec", lambda _: None)  # no pretence can satisfy Triton
+    clocks: list[torch.device] = []
+    monkeypatch.setattr(torch.cuda, "synchronize", clocks.append)
     draw = torch.Generator().manual_seed(0)
     scans = [
         torch.cat([8 * torch.rand(50, 3, generator=draw), torch.ones(50, 1)], 1) for _ in range(3)
@@ -40,6 +42,7 @@ def test_a_state_is_carried_on_the_card(monkeypatch: pytest.MonkeyPatch) -> None
         assert {where.partition(":")[0] for _, where in pretended.waits} == {
             "kernels/voxels/device.py"
         }
+        assert clocks == [CARD] * 4 * len(scans)
         found = [y.cpu() for y in ours]
     for y, right in zip(found, streamed(torch.device("cpu")), strict=True):
         assert torch.equal(y, right)
