@@ -34,7 +34,8 @@ def rules_of(rows: int, geometry: Geometry = SUBMANIFOLD) -> Rules:
     coords = cloud(rows)
     out = coords if geometry is SUBMANIFOLD else reference.output_coords(coords, geometry)
     rules = reference.build_rules(coords, out, geometry)
-    return Rules.from_table(rules.table(), n_in=rules.n_in)
+    mirrored = geometry is SUBMANIFOLD and rows % 4 == 2  # both ways back are tested
+    return Rules.from_table(rules.table(), n_in=rules.n_in, mirrored=mirrored)
 
 
 def draws(*shape: int, seed: int) -> Tensor:
@@ -49,7 +50,7 @@ def run(
         None if part is None else part.to(device, dtype).requires_grad_() for part in parts
     )
     assert features is not None and weight is not None
-    there = Rules.from_table(rules.table().to(device), n_in=rules.n_in)
+    there = Rules.from_table(rules.table().to(device), n_in=rules.n_in, mirrored=rules.mirrored)
     with select.backend(backend):
         out = select.convolve(features, weight, bias, there)
     wanted = [part for part in (features, weight, bias) if part is not None]

@@ -35,7 +35,7 @@ def test_torch_checks_the_operation(backend: Any, steps: int | None, bias: bool)
     features = drawn(*lead, 4, 5, seed=1).to(device).requires_grad_()
     weight = drawn(3, 5, 2, seed=2).to(device).requires_grad_()
     shift = drawn(2, seed=3).to(device).requires_grad_() if bias else None
-    torch.library.opcheck(ops._convolve, (features, weight, shift, table(device), backend))
+    torch.library.opcheck(ops._convolve, (features, weight, shift, table(device), False, backend))
 
 
 def test_torch_checks_the_table_of_pairs() -> None:
@@ -79,7 +79,7 @@ def test_what_is_known_of_a_table_goes_with_it() -> None:
     mine = table(torch.device("cpu"))
     features, weight = drawn(4, 5, seed=1), drawn(3, 5, 2, seed=2)
     for _ in range(2):
-        ops._convolve(features, weight, None, mine, "portable")
+        ops._convolve(features, weight, None, mine, False, "portable")
     assert len(ops._known) == before + 1
     del mine
     gc.collect()

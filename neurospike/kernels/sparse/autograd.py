@@ -89,13 +89,13 @@ def gradients(
     bits: Any = None,
 ) -> Grads:
     """Of features, weight and bias, those that are wanted."""
-    grad, x, turned = _steps(grad), _steps(features.detach()), weight.detach().transpose(1, 2)
+    grad, x = _steps(grad), _steps(features.detach())
     d_features = d_weight = d_bias = None
     if backend in ON_GPU:
         from neurospike.kernels.sparse import gpu
 
-        if wanted[0]:  # the weight's strides are exchanged, its values stay where they are
-            d_features = gpu.convolve(grad, turned, None, rules.transposed())
+        if wanted[0]:
+            d_features = gpu.feature_gradient(grad, weight.detach(), rules)
         if wanted[1]:
             d_weight = gpu.weight_gradient(x, grad, rules)
         if wanted[2]:
@@ -105,7 +105,8 @@ def gradients(
 
         fast = backend == "numba"
         if wanted[0]:
-            d_features = cpu.convolve(grad, turned.contiguous(), rules.transposed(), fast=fast).out
+            turned = weight.detach().transpose(1, 2).contiguous()
+            d_features = cpu.convolve(grad, turned, rules.transposed(), fast=fast).out
         if wanted[1]:
             d_weight = cpu.weight_gradient(x, grad, rules, bits=bits, fast=fast)
         if wanted[2]:

@@ -27,8 +27,13 @@ _BLOCK = 256
 _LISTED = 2048  # channels of a program that lists events
 
 
-def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, rules: Rules) -> Tensor:
-    """(T, n_in, C_in) and (K, C_in, C_out) by any strides -> (T, n_out, C_out)."""
+def convolve(
+    x: Tensor, weight: Tensor, bias: Tensor | None, rules: Rules, *, opposite: bool = False
+) -> Tensor:
+    """(T, n_in, C_in) and (K, C_in, C_out) by any strides -> (T, n_out, C_out).
+
+    ``opposite`` multiplies with the weight of the offset that lies as far from the last.
+    """
     T, n_in, c_in = x.shape
     c_out = weight.shape[2]
     out = x.new_empty(T, rules.n_out, c_out)
@@ -38,16 +43,31 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, rules: Rules) -> Te
     tile = gpu_tiles.convolution_tile(rules.n_out, c_in, c_out, x.dtype, x.device)
     order, taps = gpu_plan.order(rules), gpu_plan.taps(rules, tile.rows)
     columns = -(-c_out // tile.columns)
+    w_k, w_i, w_o = weight.stride()
+    if opposite:
+        weight, w_k = weight[-1:], -w_k
     grid = (-(-rules.n_out // tile.rows) * T * columns,)
     _launch(
         kernels.convolve, grid, x, weight, bias, order.near, order.rows, taps.offsets, taps.counts,
         out, n_in, rules.n_out, T, columns, -(-c_in // tile.depth),
-        c_in, c_out, rules.volume, *weight.stride(),
+        c_in, c_out, rules.volume, w_k, w_i, w_o,
         HAS_BIAS=bias is not None, PRECISION=gpu_tiles.precision(x.dtype),
         BLOCK_M=tile.rows, BLOCK_N=tile.columns, BLOCK_K=tile.depth,
         num_warps=tile.warps, num_stages=tile.stages,
     )  # fmt: skip
     return out
+
+
+def feature_gradient(grad: Tensor, weight: Tensor, rules: Rules) -> Tensor:
+    """(T, n_out, C_out) and (K, C_in, C_out) -> (T, n_in, C_in): the same kernel the other way.
+
+    The weight's strides are exchanged, its values stay where they are. The other way through a
+    mirrored map are the opposite offsets, so that no second one is made.
+    """
+    turned = weight.transpose(1, 2)
+    if rules.mirrored:
+        return convolve(grad, turned, None, rules, opposite=True)
+    return convolve(grad, turned, None, rules.transposed())
 
 
 def events(x: Tensor) -> Events:

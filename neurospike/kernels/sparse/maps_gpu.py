@@ -61,13 +61,7 @@ def build_rules(coords_in: Tensor, coords_out: Tensor, geometry: Geometry) -> Ru
         *g.dilation, *g.in_shape,
         KERNEL_Z=g.kernel[2], MIRRORED=mirrored, ADJACENT=g.dilation[2] == 1,
     )  # fmt: skip
-    turn = _flipped if mirrored else partial(_turned, n_in=n_in)
-    return Rules.from_table(table, n_in=n_in, turn=turn)
-
-
-def _flipped(table: Tensor) -> Tensor:
-    """A mirrored map with its sides exchanged: opposite offsets change places."""
-    return table.flip(0)
+    return Rules.from_table(table, n_in=n_in, turn=partial(_turned, n_in=n_in), mirrored=mirrored)
 
 
 def _turned(table: Tensor, n_in: int) -> Tensor:

@@ -28,11 +28,11 @@ def convolve(
         table = rules.table()
     else:
         table = _neighbours(rules.inputs, rules.outputs, rules.bounds, rules.n_out)
-    out: Tensor = _convolve(features, weight, bias, table, backend)
+    out: Tensor = _convolve(features, weight, bias, table, rules.mirrored, backend)
     return out
 
 
-@torch.compiler.assume_constant_result  # type: ignore[misc]
+@torch.compiler.assume_constant_result
 def resolve(name: select.Backend, device: torch.device, dtype: torch.dtype) -> select.Backend:
     """``select.resolve`` while torch records a graph, for every call of it."""
     return select.resolve(name, torch.empty(0, device=device, dtype=dtype))
@@ -46,19 +46,30 @@ def _neighbours(inputs: Tensor, outputs: Tensor, bounds: Tensor, n_out: int) -> 
 
 @torch.library.custom_op("neurospike::sparse_convolve", mutates_args=())
 def _convolve(
-    features: Tensor, weight: Tensor, bias: Tensor | None, table: Tensor, backend: str
+    features: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    table: Tensor,
+    mirrored: bool,
+    backend: str,
 ) -> Tensor:
     """Output ([T,] n_out, C_out)."""
-    rules = _rules(table, features.shape[-2])
+    rules = _rules(table, features.shape[-2], mirrored)
     return autograd.forward(features, weight, bias, rules, backend)[0]
 
 
 @torch.library.custom_op("neurospike::sparse_convolve_backward", mutates_args=())
 def _backward(
-    grad: Tensor, features: Tensor, weight: Tensor, table: Tensor, backend: str, wanted: list[bool]
+    grad: Tensor,
+    features: Tensor,
+    weight: Tensor,
+    table: Tensor,
+    mirrored: bool,
+    backend: str,
+    wanted: list[bool],
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of features, weight and bias; an empty tensor for what is not wanted."""
-    rules = _rules(table, features.shape[-2])
+    rules = _rules(table, features.shape[-2], mirrored)
     found = autograd.gradients(grad, features, weight, rules, backend, tuple(wanted))
     one, two, three = (grad.new_empty(0) if share is None else share for share in found)
     return one, two, three
@@ -70,13 +81,26 @@ def _(inputs: Tensor, outputs: Tensor, bounds: Tensor, n_out: int) -> Tensor:
 
 
 @_convolve.register_fake
-def _(features: Tensor, weight: Tensor, bias: Tensor | None, table: Tensor, backend: str) -> Tensor:
+def _(
+    features: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    table: Tensor,
+    mirrored: bool,
+    backend: str,
+) -> Tensor:
     return features.new_empty(*features.shape[:-2], table.shape[1], weight.shape[2])
 
 
 @_backward.register_fake
 def _(
-    grad: Tensor, features: Tensor, weight: Tensor, table: Tensor, backend: str, wanted: list[bool]
+    grad: Tensor,
+    features: Tensor,
+    weight: Tensor,
+    table: Tensor,
+    mirrored: bool,
+    backend: str,
+    wanted: list[bool],
 ) -> tuple[Tensor, Tensor, Tensor]:
     shapes = (features.shape, weight.shape, weight.shape[2:])
     one, two, three = (
@@ -87,26 +111,26 @@ def _(
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    features, weight, _bias, table, ctx.backend = inputs
+    features, weight, _bias, table, ctx.mirrored, ctx.backend = inputs
     ctx.save_for_backward(features, weight, table)
 
 
 def _differentiate(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     wanted = list(ctx.needs_input_grad[:3])
-    found = _backward(grad, *ctx.saved_tensors, ctx.backend, wanted)
+    found = _backward(grad, *ctx.saved_tensors, ctx.mirrored, ctx.backend, wanted)
     shares = (share if asked else None for share, asked in zip(found, wanted, strict=True))
-    return *shares, None, None
+    return *shares, None, None, None
 
 
 _convolve.register_autograd(_differentiate, setup_context=_keep)
 
 
-def _rules(table: Tensor, n_in: int) -> Rules:
+def _rules(table: Tensor, n_in: int, mirrored: bool) -> Rules:
     """The rules of a table, with what was worked out from them before."""
     found = _known.get(table)
     if found is None or found.n_in != n_in:
         # Rules that held the table itself, or a view of it, would keep it, and so themselves.
-        found = Rules.from_table(table.data, n_in=n_in)
+        found = Rules.from_table(table.data, n_in=n_in, mirrored=mirrored)
         _known[table] = found
     rules: Rules = found
     return rules

@@ -34,6 +34,7 @@ class Rules:
         "_table",
         "_turn",
         "_turned_from",
+        "mirrored",
         "n_in",
         "n_out",
         "volume",
@@ -46,6 +47,7 @@ class Rules:
         self._table: Tensor | None = None
         self._turn: Callable[[Tensor], Tensor] | None = None
         self._turned_from: weakref.ref[Rules] | None = None
+        self.mirrored = False
         self.volume = bounds.shape[0] - 1
         self.n_in = n_in
         self.n_out = n_out
@@ -53,16 +55,23 @@ class Rules:
 
     @classmethod
     def from_table(
-        cls, table: Tensor, *, n_in: int, turn: Callable[[Tensor], Tensor] | None = None
+        cls,
+        table: Tensor,
+        *,
+        n_in: int,
+        turn: Callable[[Tensor], Tensor] | None = None,
+        mirrored: bool = False,
     ) -> Rules:
         """Rules of a table of neighbours, int32 (K, n_out); pairs are listed when asked for.
 
         ``turn`` makes the table (K, n_in) of the exchanged sides, if there is a quicker way to it
-        than torch's.
+        than torch's. ``mirrored`` says that where row a meets row b at one offset, b meets a at the
+        opposite one, counted from the last: exchanged, offsets change places and rows do not.
         """
         made = cls.__new__(cls)
         made._pairs, made._table = None, table
         made._turn, made._turned_from = turn, None
+        made.mirrored = mirrored
         made.volume, made.n_out = table.shape
         made.n_in = n_in
         made._derived = {}
@@ -155,6 +164,8 @@ class Rules:
             inputs, outputs, bounds = self._pairs
             return Rules(outputs, inputs, bounds, n_in=self.n_out, n_out=self.n_in)
         table = self.table()
+        if self.mirrored:
+            return Rules.from_table(table.flip(0), n_in=self.n_out, mirrored=True)
         if self._turn is not None:
             return Rules.from_table(self._turn(table), n_in=self.n_out)
         # A column beside the last takes what has no neighbour, so that nothing need be counted.
