@@ -133,9 +133,10 @@ def fit(
     delays_before = all_delays(model)
     check_shares(processes, train=train, validation=val)
     check_writable_folder(out)  # not before the data is there: a refusal leaves nothing behind
+    speaks = is_first_process()
     for source in (train, val, test):
-        prepare(source, progress=progress)
-    if is_first_process():
+        prepare(source, progress=progress and speaks)
+    if speaks:
         write_atomically(out / "recipe.json", recipe.model_dump_json(indent=1))
     classes = task.classes(train)
     describe = _describer(recipe, classes, seed=seed, root=root)
