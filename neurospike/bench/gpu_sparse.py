@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from itertools import product
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from neurospike.bench import clouds, spconv_peer
+from neurospike.bench import clouds, gpu_spconv, spconv_peer
 from neurospike.bench.gpu_rig import OURS, Candidates, Rig, Row, products
 from neurospike.kernels.sparse import select
 from neurospike.nn import SubmanifoldConv3d
@@ -65,6 +64,8 @@ def measure(
         active = on_cpu.to(rig.device)
         case = f"kernel map 3x3x3, {where}, {len(active):,} voxels"
         rows += rig.guarded(case, partial(_maps, rig, case, active))
+        case = f"kernel map and one SubM forward, C = {channels[0]}, {where}"
+        rows += rig.guarded(case, partial(_first, rig, case, active, channels[0]))
         for precision, width in product(precisions, channels):
             case = f"SubM forward + backward, {precision}, C = {width}, {where}"
             rows += rig.guarded(case, partial(_training, rig, case, active, width, precision))
@@ -93,8 +94,36 @@ def _maps(rig: Rig, case: str, active: ActiveSet) -> list[Row]:
 
     candidates: dict[str, Callable[[], Any]] = {OURS: ours, "torch, binary search": plain}
     if spconv_peer.runs_on(rig.device):
-        candidates[_spconv()] = lambda: _spconv_map(active)
+        candidates[gpu_spconv.name()] = lambda: gpu_spconv.build_map(active)
     return rig.race(case, candidates, right=plain, whole=True, memory=True)
+
+
+@torch.no_grad()
+def _first(rig: Rig, case: str, active: ActiveSet, width: int) -> list[Row]:
+    """A layer that meets new voxels: the map, what is worked out from it, and the product."""
+    layer = SubmanifoldConv3d(width, width).to(rig.device)
+    _draw(rig, layer, torch.float32)
+    x = clouds.spikes(len(active), width, DENSITY).to(rig.device)
+
+    def ours() -> Tensor:
+        y: Tensor = layer(VoxelTensor.on(clouds.fresh(active), x)).features
+        return y
+
+    candidates: dict[str, Callable[[], Any]] = {
+        OURS: ours,
+        TORCH: lambda: gather_gemm_scatter(x, layer.weight, _pairs(active)),
+    }
+    if spconv_peer.runs_on(rig.device):
+        theirs = spconv_peer.to_device(spconv_peer.submanifold(width, width), rig.device)
+        gpu_spconv.take_weight(theirs, layer.weight)
+        candidates[gpu_spconv.name()] = lambda: theirs(spconv_peer.tensor(active, x)).features
+        spconv_peer.round_to_tf32(False)
+    with products("ieee"):
+        right = _reference_of(layer, active)(x)
+        return rig.race(
+            case, candidates, right=lambda: right, tolerance=TOLERANCES["ieee"],
+            peers_tolerance=PEERS_TOLERANCES["ieee"], whole=True,
+        )  # fmt: skip
 
 
 def _training(rig: Rig, case: str, active: ActiveSet, width: int, precision: str) -> list[Row]:
@@ -144,7 +173,9 @@ def _candidates(
     found = {OURS: _graded(ours, x, low.weight, g), TORCH: _graded(plain, x, low.weight, g)}
     if spconv_peer.runs_on(rig.device):
         half = torch.float16 if dtype == torch.bfloat16 else dtype  # which spconv has no kernels of
-        found[_spconv(half)] = _spconv_training(rig, active, layer.weight, spikes, upstream, half)
+        found[gpu_spconv.name(half)] = gpu_spconv.training(
+            rig.device, active, layer.weight, spikes, upstream, half
+        )
     return found
 
 
@@ -218,53 +249,3 @@ def _pairs(active: ActiveSet) -> Pairs:
     with select.backend("reference"):
         found = submanifold_map(clouds.fresh(active), KERNEL, (1, 1, 1))
     return [(source.long(), target.long()) for source, target in map(found.at, range(found.volume))]
-
-
-def _spconv(dtype: torch.dtype = torch.float32) -> str:
-    """spconv's version, and the dtype where it is not the table's."""
-    for name in ("spconv-cu126", "spconv-cu124", "spconv-cu121", "spconv-cu120", "spconv"):
-        try:
-            found = version(name)
-        except PackageNotFoundError:
-            continue
-        return f"{name} {found}" + (", fp16" if dtype == torch.float16 else "")
-    return "spconv" + (", fp16" if dtype == torch.float16 else "")
-
-
-def _spconv_map(active: ActiveSet) -> None:
-    """What spconv builds before a training step of its own choice of algorithm."""
-    spconv = spconv_peer.load()
-    if active.coords.device.type == "cpu":
-        spconv_peer.kernel_map(active)
-        return
-    from spconv.pytorch import ops
-
-    ops.get_indice_pairs_implicit_gemm(
-        active.coords, active.batch_size, list(active.spatial_shape),
-        spconv.ConvAlgo.MaskImplicitGemm, ksize=[3] * 3, stride=[1] * 3, padding=[1] * 3,
-        dilation=[1] * 3, out_padding=[0] * 3, subm=True,
-    )  # fmt: skip
-
-
-def _spconv_training(
-    rig: Rig,
-    active: ActiveSet,
-    weight: Tensor,
-    spikes: Tensor,
-    upstream: Tensor,
-    dtype: torch.dtype,
-) -> Callable[[], tuple[Tensor, ...]]:
-    """spconv's layer with the same weights; its map is in the tensor's cache."""
-    volume, c_in, c_out = weight.shape
-    layer = spconv_peer.to_device(spconv_peer.submanifold(c_in, c_out), rig.device).to(dtype)
-    with torch.no_grad():  # out, three edges, in
-        layer.weight.copy_(weight.permute(2, 0, 1).reshape(layer.weight.shape))
-    x, g = spikes.to(dtype).requires_grad_(), upstream.to(dtype)
-    ready = layer(spconv_peer.tensor(active, x.detach()))
-
-    def train() -> tuple[Tensor, ...]:
-        y = layer(ready.replace_feature(x)).features
-        gx, gw = torch.autograd.grad(y, (x, layer.weight), g)
-        return y.detach(), gx, gw.reshape(c_out, volume, c_in).permute(1, 2, 0)
-
-    return train
