@@ -10,6 +10,7 @@ from neurospike.errors import BackendUnavailableError
 from neurospike.functional import surrogate
 from neurospike.functional.adaptive import AdaptiveRule
 from neurospike.functional.cuba import CubaRule
+from neurospike.functional.neurons import LIFRule
 from neurospike.kernels.neurons import launches, select
 
 SHAPES = [(0, 2, 3), (2, 0, 3), (1, 1, 1), (9, 17), (10, 4, 8)]
@@ -81,6 +82,30 @@ def test_current_based_neurons(
     states = tuple(made(*shape[1:], seed=5 + k, device=device) for k in range(2))
     wanted = [x, keep, *states]
     compare(lambda name: select.cuba(x, states, keep, rule, backend=name), wanted)
+
+
+def test_steps_at_once_and_one_by_one_give_the_same_bits(device: torch.device) -> None:
+    x, learnt = made(9, 3, 8, seed=4, device=device).detach(), gains(8, device)
+    keep = torch.tensor([0.7, 0.4], device=device)
+    zero = torch.zeros_like(x[0])
+
+    def lif(x: Tensor, state: tuple[Tensor, ...]) -> Any:
+        s, last = select.lif(x, state[0], LIFRule(3.0, decay_input=True), backend="triton")
+        return s, (last,)
+
+    neurons: list[tuple[int, Any]] = [
+        (1, lif),
+        (3, lambda x, state: select.adaptive(x, state, learnt, ADAPTIVE[1], backend="triton")),
+        (2, lambda x, state: select.cuba(x, state, keep, CUBA[0], backend="triton")),
+    ]
+    for states, neuron in neurons:
+        whole, last = neuron(x, (zero,) * states)
+        state, spikes = (zero,) * states, []
+        for now in x:
+            s, state = neuron(now[None], state)
+            spikes.append(s[0])
+        assert torch.equal(whole, torch.stack(spikes))
+        assert all(torch.equal(*pair) for pair in zip(last, state, strict=True))
 
 
 def test_neurons_that_start_from_rest(device: torch.device) -> None:
