@@ -19,11 +19,16 @@ def module_names() -> list[str]:
         if hasattr(package, "__path__"):
             prefix = f"{package.__name__}."
             found += [m.name for m in pkgutil.walk_packages(package.__path__, prefix)]
-    return [name for name in found if not name.endswith(".triton")]
+    return found
 
 
 @pytest.mark.parametrize("name", module_names())
 def test_examples_run(name: str) -> None:
-    module = importlib.import_module(name)
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != "triton":  # an extra; only kernels for a GPU import it
+            raise
+        pytest.skip("triton is not installed")
     failed, _ = doctest.testmod(module, optionflags=OPTIONS)
     assert failed == 0

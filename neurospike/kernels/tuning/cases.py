@@ -63,7 +63,9 @@ def cases(
         parts += _paths(spikes, dtype)
         parts += _neurons({"ilif": _ilif, "lif": _lif}, sequences, dtype)
     if torch.float32 in dtypes:
-        parts += map(_rounded, _convolutions(sites, torch.float32))
+        with _tf32():  # which lets more tiles stay in registers
+            rounded = list(_convolutions(sites, torch.float32))
+        parts += map(_rounded, rounded)
     for dtype in dtypes:
         parts += _neurons({"readout": _readout, "adaptive": _adaptive, "cuba": _cuba}, sound, dtype)
     return parts
@@ -77,7 +79,11 @@ def _convolutions(sites: Sequence[tuple[int, int]], dtype: torch.dtype) -> Itera
             ("sparse.weight_gradient", gpu_tiles.WEIGHT_CONFIGS),
         ):
             # A tile of more columns than there are channels multiplies zeros.
-            tiles = [i for i, tile in enumerate(configs) if tile.columns <= max(16, channels)]
+            tiles = [
+                place
+                for place, tile in enumerate(configs)
+                if tile.columns <= max(16, channels) and gpu_tiles.fits(tile, dtype)
+            ]
             back = op == "sparse.weight_gradient"
             yield Case(op, shape, _choices(tiles), _convolution(channels, rows, dtype, back=back))
 
