@@ -53,14 +53,14 @@ def normalised_together(norm: Any, rows: Tensor) -> Tensor:
     from neurospike.kernels.sparse import norm as kernels
 
     sums = kernels.sums(rows)
-    total = summed(torch.cat([sums.flatten(), sums.new_tensor([rows.shape[0]])]))
-    count = int(total[-1])
-    measured = count > 1
-    if measured:
-        mean, var = kernels.moments(total[:-1].view_as(sums), count)
-        remember(norm, mean, var * (count / (count - 1)))
-    else:
-        mean, var = norm.running_mean.clone(), norm.running_var.clone()
+    total = summed(torch.cat([sums.flatten(), sums.new_full((1,), rows.shape[0])]))
+    # As tensors throughout: a number on the host would make it wait for the device.
+    count = total[-1]
+    several = count > 1
+    known = [old.to(sums, copy=True) for old in (norm.running_mean, norm.running_var)]
+    mean, var = kernels.moments(total[:-1].view_as(sums), count.clamp(min=1))
+    remember(norm, mean, var * (count / (count - 1).clamp(min=1)), several)
+    mean, var = torch.where(several, mean, known[0]), torch.where(several, var, known[1])
     weight = rows.new_ones(rows.shape[1]) if norm.weight is None else norm.weight
     bias = rows.new_zeros(rows.shape[1]) if norm.bias is None else norm.bias
     return kernels.normalise(
@@ -70,18 +70,26 @@ def normalised_together(norm: Any, rows: Tensor) -> Tensor:
         mean,
         var,
         eps=norm.eps,
-        fixed=not measured,
+        fixed=False,
         shared=kernels.Shared(count, summed),
     )
 
 
 @torch.no_grad()
-def remember(norm: Any, mean: Tensor, var: Tensor) -> None:
-    """Move a norm's running statistics towards those of a batch, its variance unbiased."""
-    norm.num_batches_tracked += 1
+def remember(norm: Any, mean: Tensor, var: Tensor, measured: Tensor | None = None) -> None:
+    """Move a norm's running statistics towards those of a batch, its variance unbiased.
+
+    Parameters
+    ----------
+    measured
+        Whether there are any, a boolean scalar: else they stay as they are.
+    """
+    norm.num_batches_tracked += 1 if measured is None else measured
     share = norm.momentum
     if share is None:
-        share = 1.0 / float(norm.num_batches_tracked)
+        share = 1.0 / norm.num_batches_tracked.double().clamp(min=1)
+    if measured is not None:
+        share = share * measured.double()
     norm.running_mean += share * (mean.to(norm.running_mean) - norm.running_mean)
     norm.running_var += share * (var.to(norm.running_var) - norm.running_var)
 

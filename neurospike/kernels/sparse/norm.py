@@ -36,12 +36,12 @@ class Shared:
     Attributes
     ----------
     count
-        Rows on all processes.
+        float64 scalar: rows on all processes. Statistics of fewer than two take no gradient.
     summed
         float64 tensor to the sum of all processes' such tensors; every process calls it.
     """
 
-    count: int
+    count: Tensor
     summed: Callable[[Tensor], Tensor]
 
 
@@ -52,7 +52,7 @@ def sums(rows: Tensor) -> Tensor:
     return in_torch.sums(rows.detach())
 
 
-def moments(sums: Tensor, count: int) -> tuple[Tensor, Tensor]:
+def moments(sums: Tensor, count: int | Tensor) -> tuple[Tensor, Tensor]:
     """Mean and biased variance (C,) in float64, of sums (2, C) over so many rows."""
     mean = sums[0] / count
     # In float64 the subtraction is harmless: float32 rows leave 29 bits to cancel.
@@ -116,11 +116,11 @@ class _Normalise(torch.autograd.Function):
         plain, crossed = _sums_of_gradient(rows, grad, mean)
         along = crossed * inverse
         d_weight, d_bias = along.to(ctx.kind), plain.to(ctx.kind)
-        n = max(rows.shape[0], 1)
+        n: int | Tensor = max(rows.shape[0], 1)
         if ctx.shared is not None and not ctx.fixed:
             # Whoever waits for this process's sums needs no gradient of it to be wanted.
             plain, along = ctx.shared.summed(torch.stack([plain, along]))
-            n = ctx.shared.count
+            n = torch.where(ctx.shared.count > 1, ctx.shared.count, torch.inf)
         d_rows = None
         if ctx.needs_input_grad[0]:
             level = torch.zeros_like(scale) if ctx.fixed else plain * scale / n

@@ -23,13 +23,13 @@ def sums(rows: Tensor) -> Tensor:
 def affine(rows: Tensor, mean: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
     """(rows - mean) * scale + bias, rounded to the rows' dtype at the end."""
     x = _real(rows)
-    return ((x - mean.to(x)) * scale.to(x) + bias.to(x)).to(rows.dtype)
+    return ((x - mean.to(x.dtype)) * scale.to(x.dtype) + bias.to(x.dtype)).to(rows.dtype)
 
 
 def sums_of_gradient(rows: Tensor, grad: Tensor, mean: Tensor) -> tuple[Tensor, Tensor]:
     """float64 (C,) twice: sums of the gradient, and of it times the centred rows."""
     x, g = _real(rows), _real(grad)
-    return g.sum(0, dtype=torch.float64), (g * (x - mean.to(x))).sum(0, dtype=torch.float64)
+    return g.sum(0, dtype=torch.float64), (g * (x - mean.to(x.dtype))).sum(0, dtype=torch.float64)
 
 
 def gradient_of_rows(
@@ -37,7 +37,7 @@ def gradient_of_rows(
 ) -> Tensor:
     """grad * scale - level - (rows - mean) * slope."""
     x, g = _real(rows), _real(grad)
-    found = g * scale.to(x) - level.to(x) - (x - mean.to(x)) * slope.to(x)
+    found = g * scale.to(x.dtype) - level.to(x.dtype) - (x - mean.to(x.dtype)) * slope.to(x.dtype)
     return found.to(rows.dtype)
 
 
