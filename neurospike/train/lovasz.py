@@ -59,9 +59,9 @@ def lovasz_softmax(logits: Tensor, label: Tensor) -> Tensor:
 
 def _present(label: Tensor, classes: int) -> Tensor:
     """Classes that are there, on any process where losses are of several."""
-    if not is_together():
-        return torch.unique(label)
-    found: Tensor = summed(torch.bincount(label, minlength=classes)).nonzero()[:, 0]
+    if is_together():
+        label = summed(torch.bincount(label, minlength=classes)).nonzero()[:, 0]
+    found: Tensor = torch.unique(label)
     return found
 
 
