@@ -69,7 +69,9 @@ def furthest_apart(one: Path, other: Path) -> float:
 
 @pytest.mark.parametrize("name", recipes())
 def test_two_processes_train_what_one_trains(name: str, one: Path, two: Path) -> None:
-    assert furthest_apart(one / name, two / name) < 1e-5
+    apart = furthest_apart(one / name, two / name)
+    print(f"{name}: {apart:.1e}")  # shown by pytest -rP
+    assert apart < 1e-5
     mine, other = (json.loads((run / name / "history.json").read_text()) for run in (one, two))
     assert len(mine) == len(other) == 2
     for row, peer in zip(mine, other, strict=True):
