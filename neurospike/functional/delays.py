@@ -51,7 +51,7 @@ class DelayRule:
         return NARROWEST if self.spread == "none" else max(self.sigma, NARROWEST)
 
 
-def gaussian(delay: Tensor, sigma: float, max_delay: int) -> Tensor:
+def gaussian(delay: Tensor, sigma: float | Tensor, max_delay: int) -> Tensor:
     """Share of every step 0..max_delay - 1 in a delay, by exp(-(step - delay)^2 / 2 sigma^2).
 
     Shape
@@ -71,7 +71,7 @@ def gaussian(delay: Tensor, sigma: float, max_delay: int) -> Tensor:
     return torch.softmax((_distance(delay, max_delay) ** 2) * (-0.5 / sigma**2), 0)
 
 
-def triangle(delay: Tensor, half_width: float, max_delay: int) -> Tensor:
+def triangle(delay: Tensor, half_width: float | Tensor, max_delay: int) -> Tensor:
     """Share of every step 0..max_delay - 1 in a delay, by max(0, half_width - |step - delay|).
 
     A half-width of 1 step is linear interpolation between the two steps around the delay.

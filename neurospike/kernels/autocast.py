@@ -38,5 +38,10 @@ def state_dtype(dtype: torch.dtype) -> torch.dtype:
     return torch.float32 if dtype in HALVES else dtype
 
 
+def widened(x: Tensor) -> Tensor:
+    """Half precision as float32: what losses are made of."""
+    return x.to(state_dtype(x.dtype))
+
+
 def _enabled(kind: str) -> bool:
     return torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)

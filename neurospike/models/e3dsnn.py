@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from neurospike.encoders import SpikeVoxelCoding
 from neurospike.encoders.spike_voxel_coding import BN_EPS, BN_MOMENTUM, WEIGHT_STD
 from neurospike.errors import ArgumentError
+from neurospike.kernels.autocast import widened
 from neurospike.models.registry import register
 from neurospike.nn import (
     ILIF,
@@ -130,7 +131,7 @@ class E3DSNN(nn.Module):
         x = self.stem(pad_to_multiple(x, self.total_stride))
         for stage in self.stages:
             x = stage(x)
-        logits: Tensor = self.pool(x.replace(self.head(x.features)))
+        logits: Tensor = self.pool(x.replace(widened(self.head(x.features))))
         return logits if logits.ndim == 2 else logits.mean(0)
 
 

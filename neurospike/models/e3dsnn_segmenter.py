@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from neurospike.encoders import SpikeVoxelCoding
 from neurospike.encoders.spike_voxel_coding import BN_EPS, BN_MOMENTUM, WEIGHT_STD
 from neurospike.errors import ArgumentError
+from neurospike.kernels.autocast import widened
 from neurospike.models.e3dsnn import Block, Downsample, pad_to_multiple
 from neurospike.models.norm_pace import pace_norms
 from neurospike.models.registry import register
@@ -144,7 +145,7 @@ class E3DSNNSegmenter(nn.Module):
             membrane: VoxelTensor = self.ups[level](spikes, skips.pop())
             if level > 0:
                 spikes = self.above[level - 1](membrane)
-        logits: Tensor = self.head(membrane.features)
+        logits = widened(self.head(membrane.features))
         return logits if logits.ndim == 2 else logits.mean(0)
 
 

@@ -155,11 +155,11 @@ class DelayLinear(Delayed):
         x = self._cast(x)
         self._check_input(x, axes=2, shape="(B, in_features)")
         pending = self._check_state(x, state)
-        delay, rule = self._delays(), self.rule(self.max_delay - 1)
-        if self._event_driven(x):
-            due = select.arrive(x, pending, self.weight, delay, rule, self._synapses(delay))
+        if torch.compiler.is_compiling() or not self._event_driven(x):
+            due = pending + self._delayed(x[None], self.max_delay - 1).transpose(0, 1)
         else:
-            due = pending + select.convolve(x[None], self.weight, delay, rule).transpose(0, 1)
+            delay, rule = self._delays(), self.rule(self.max_delay - 1)
+            due = select.arrive(x, pending, self.weight, delay, rule, self._synapses(delay))
         return due[:, 0], (torch.cat([due[:, 1:], torch.zeros_like(due[:, :1])], 1),)
 
     def advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
@@ -191,12 +191,18 @@ class DelayLinear(Delayed):
         else:
             delay = self.delay
             self._check_range()
+        return self._broadcast(delay)
+
+    def _broadcast(self, delay: Tensor) -> Tensor:
         if self.per == "axon":
             return delay[None]
         return delay[:, None] if self.per == "dendrite" else delay
 
     def _delayed(self, x: Tensor, tail: int) -> Tensor:
         """A sequence from rest, ``tail`` steps longer."""
+        if torch.compiler.is_compiling():
+            shares = self.shares_in_graph(self._broadcast(self.delay))
+            return select.convolve_in_graph(x, self.weight, shares, tail)
         delay, rule = self._delays(), self.rule(tail)
         if not self._event_driven(x):
             return select.convolve(x, self.weight, delay, rule)

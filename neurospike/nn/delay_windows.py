@@ -87,6 +87,8 @@ class DelayConvNd(Delayed):
         """Run a whole sequence from rest; nothing is kept."""
         x = self._cast(x)
         self._check_input(x, steps=True)
+        if torch.compiler.is_compiling():
+            return self._laid_out(self._in_graph(x, self.tail), x)
         rule, whole = self.rule(self.tail), self._event_driven(x)
         rows, delay = self.windows(x), self.settled()
         outs = []
@@ -182,6 +184,16 @@ class DelayConvNd(Delayed):
             if getattr(self, name) != value:
                 parts.append(f"{name}={getattr(self, name)!r}")
         return ", ".join([*parts, *self._spread_repr("gaussian")])
+
+    def _in_graph(self, x: Tensor, tail: int) -> Tensor:
+        """A sequence from rest as a compiler takes it: (T + tail, B * positions, out)."""
+        rows = self.windows(x)
+        outs = []
+        for group in range(self.groups):
+            weight, late = self.synapses(group, self.delay)
+            part, shares = self._inputs(rows, group), self.shares_in_graph(late)
+            outs.append(select.convolve_in_graph(part, weight, shares, tail))
+        return torch.cat(outs, -1)
 
     def _laid_out(self, rows: Tensor, x: Tensor) -> Tensor:
         """(T', B * positions, out) -> (T', B, out, *space), x being the input."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from neurospike.errors import ArgumentError
-from neurospike.functional.delays import DelayRule, Spread, spread_delays
+from neurospike.functional.delays import DelayRule, Spread, gaussian, spread_delays, triangle
 from neurospike.kernels import autocast
 from neurospike.nn.stateful import Stateful
 
@@ -92,6 +92,17 @@ class Delayed(Stateful):
     def shares(self) -> Tensor:
         """Share of every step of the line in a delay: (max_delay, ...), of ``delay``'s shape."""
         return spread_delays(self.settled() - self.first_delay, self.rule())
+
+    def shares_in_graph(self, delay: Tensor) -> Tensor:
+        """Shares of delays counted from 0, for a compiler: nothing is read back or checked."""
+        whole = triangle(delay.detach(), 1.0, self.max_delay)
+        if self.spread == "none":
+            spread = triangle(delay, 1.0, self.max_delay)
+        elif self.spread == "triangle":
+            spread = triangle(delay, self.sigma.clamp(min=1.0), self.max_delay)
+        else:
+            spread = gaussian(delay, self.sigma, self.max_delay)
+        return torch.where(self.rounded, whole, spread)
 
     def rule(self, tail: int = 0) -> DelayRule:
         """How delays act now."""

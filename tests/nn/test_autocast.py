@@ -24,7 +24,31 @@ def classifier(steps: int) -> Case:
     size = Size(stem=8, stages=(8, 16), blocks=1)
     model = E3DSNN(size, num_classes=5, in_features=3, steps=steps, max_spikes=4)
     cloud = random_cloud((8, 8, 8), 3, batch_size=4, occupancy=0.2)
-    return model, cloud, lambda y: F.cross_entropy(y.float(), torch.arange(4))
+    return model, cloud, lambda y: F.cross_entropy(y, torch.arange(4))
+
+
+def segmenter() -> Case:
+    model = models.e3dsnn_segmenter(5, 3, stem=8, channels=(8, 8), decoder=8, blocks=1)
+    cloud = random_cloud((8, 8, 8), 3, batch_size=2, occupancy=0.2)
+    return model, cloud, lambda y: F.cross_entropy(y, torch.arange(len(y)) % 5)
+
+
+def detector() -> Case:
+    model = models.e3dsnn_detector(
+        ("Car",), 3, point_range=(0, -3.2, -3, 6.4, 3.2, 1), voxel_size=(0.4, 0.4, 0.2), stem=4,
+        channels=(4, 8, 8), blocks=1, out_channels=8, bev_channels=(8, 8), bev_layers=(1, 1),
+        up_channels=8, overlap=True, refine=True, refine_channels=(4, 8),
+    )  # fmt: skip
+    cloud = random_cloud(model.spatial_shape, 3, batch_size=2, occupancy=0.02)
+    boxes = [torch.tensor([[3.0, 0.0, -1.0, 3.9, 1.6, 1.5, 0.1]])] * 2
+    labels = [torch.zeros(1, dtype=torch.long)] * 2
+
+    def loss(maps: Any) -> Tensor:
+        torch.manual_seed(1)  # of the proposals
+        found: Tensor = model.loss(maps, boxes, labels)["loss"]
+        return found
+
+    return model, cloud, loss
 
 
 def sound(**options: Any) -> Case:
@@ -36,6 +60,8 @@ def sound(**options: Any) -> Case:
 CASES: dict[str, Callable[[], Case]] = {
     "e3dsnn": lambda: classifier(1),
     "e3dsnn over time": lambda: classifier(2),
+    "segmenter": segmenter,
+    "detector": detector,
     "delays": sound,
     "fixed delays": lambda: sound(delays="fixed", recurrent_delay=3),
     "no delays": lambda: sound(delays="none", learnable_tau=True),

@@ -18,9 +18,9 @@ from torch.nn import functional as F
 from neurospike.kernels.delays.spectrum import (
     Transforms,
     block_steps,
+    matrix,
     products,
     smooth,
-    transforms,
 )
 
 PART_BYTES = 1 << 30
@@ -120,7 +120,8 @@ def _planned(x: Tensor, taps: int) -> _Plan:
     steps = len(x)
     block = block_steps(steps, taps)
     length = smooth(block + taps - 1)
-    matrices = transforms(length, x.dtype, x.device)
+    names = ("forth_x", "forth_k", "back")
+    matrices = Transforms(*(matrix(name, length, x.dtype, x.device) for name in names))
     return _Plan(steps, block, -(-steps // block), taps, length, matrices)
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from neurospike.functional.delays import DelayRule
 from neurospike.kernels.autocast import HALVES, in_full_precision
+from neurospike.kernels.delays import matrices
 from neurospike.kernels.delays.dense import Convolve
 
 if TYPE_CHECKING:
@@ -30,6 +31,17 @@ def convolve(x: Tensor, weight: Tensor, delay: Tensor, rule: DelayRule) -> Tenso
     with in_full_precision(x):
         y: Tensor = Convolve.apply(x, weight, delay, rule)  # type: ignore[no-untyped-call]
     return y
+
+
+def convolve_in_graph(x: Tensor, weight: Tensor, shares: Tensor, tail: int) -> Tensor:
+    """``convolve`` from shares (max_delay, ...) that broadcast to the weights, for a compiler.
+
+    Plain torch, which it differentiates itself.
+    """
+    if x.dtype in HALVES:
+        return convolve_in_graph(x.float(), weight.float(), shares.float(), tail).to(x.dtype)
+    with in_full_precision(x):
+        return matrices.forward(x, (weight * shares).sum(-1), tail)
 
 
 def takes_events(x: Tensor) -> bool:

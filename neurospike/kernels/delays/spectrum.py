@@ -61,6 +61,13 @@ def transforms(length: int, dtype: torch.dtype, device: torch.device) -> Transfo
     return Transforms(matrix(forth_x), matrix(forth_k), matrix(back).T.contiguous())
 
 
+@torch.compiler.assume_constant_result
+def matrix(name: str, length: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """One of the matrices, by its name in ``Transforms``; a constant to a compiler's graph."""
+    found: Tensor = getattr(transforms(length, dtype, device), name)
+    return found
+
+
 def products(length: int) -> int:
     """R, the real products per pair of input and output."""
     own = 1 + (length % 2 == 0) * (length > 1)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from neurospike.kernels.autocast import widened
 from neurospike.models.detection.maps import NUMBERS, Maps
 
 PRIOR = 0.01
@@ -61,7 +62,7 @@ class AnchorHead(nn.Module):
             conv(membranes.flatten(0, 1))
             for conv, membranes in zip(self.convs, scales, strict=True)
         ]
-        numbers = parts[0]
+        numbers = widened(parts[0])
         for part in parts[1:]:
             numbers = numbers + part
         steps = scales[0].shape[0]

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from neurospike.encoders.spike_voxel_coding import BN_EPS, BN_MOMENTUM
 from neurospike.errors import ArgumentError
+from neurospike.kernels.autocast import in_full_precision, widened
 from neurospike.models.detection.geometry import Geometry
 from neurospike.models.detection.roi_coding import grid_points
 from neurospike.models.detection.voxel_query import VoxelQuery
@@ -60,10 +61,11 @@ class StageView(nn.Module):
         origin = points.new_tensor([a + v / 2 for a, v in zip(self.low, self.size, strict=True)])
         coded = self.code(stage)
         centres = stage.coords[:, 1:].to(points) * edge + origin
-        coded = coded.replace(coded.features + self.place(centres))
         nearest = ((points - origin) / edge + 0.5).floor().nan_to_num(_FAR).clamp(-_FAR, _FAR)
-        pooled, found = self.query(coded, torch.cat([scan[:, None], nearest.long()], 1))
-        seen = torch.where(found[:, None], pooled - self.place(points), 0.0)
+        with in_full_precision(points):  # half precision knows no place to better than half a metre
+            coded = coded.replace(coded.features + self.place(centres))
+            pooled, found = self.query(coded, torch.cat([scan[:, None], nearest.long()], 1))
+            seen = torch.where(found[:, None], pooled - self.place(points), 0.0)
         return seen if seen.ndim == 3 else seen[None]
 
 
@@ -176,7 +178,7 @@ class RoIHead(nn.Module):
             for view, stage in zip(self.views, stages, strict=True)
         ]
         membranes = torch.cat(seen, -1).flatten(2)
-        numbers: Tensor = self.layers(membranes)
+        numbers = widened(self.layers(membranes))
         return numbers.mean(0) if len(numbers) > 1 else numbers[0]
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from neurospike.errors import ArgumentError
+from neurospike.kernels.autocast import widened
 from neurospike.sparse import VoxelTensor
 
 
@@ -61,7 +62,7 @@ class VoxelQuery(nn.Module):
                 "VoxelQuery.cells: must be integers (P, 4) as (batch, i, j, k); got "
                 f"{cells.dtype} {tuple(cells.shape)}."
             )
-        values = x.features
+        values = widened(x.features)
         steps = 1 if values.ndim == 2 else len(values)
         if values.ndim == 3:  # the steps of a voxel side by side
             values = values.movedim(0, 1).flatten(1)
@@ -69,7 +70,7 @@ class VoxelQuery(nn.Module):
         pooled, found = largest.apply(values, x, cells, self.reach)
         if x.features.ndim == 3:
             pooled = pooled.unflatten(1, (steps, -1)).movedim(1, 0)
-        return pooled, found
+        return pooled.to(x.features.dtype), found
 
     def extra_repr(self) -> str:
         """What the representation shows."""

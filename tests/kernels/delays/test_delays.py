@@ -14,6 +14,7 @@ from neurospike.kernels.delays import (
     shifts,
     spectra,
     spectrum,
+    spread,
 )
 
 SIZES = [
@@ -155,3 +156,20 @@ def test_bits_do_not_depend_on_the_threads() -> None:
     whole = select.sequence(x, weight, delay, rule, packed)
     single = [select.sequence(x[:, b : b + 1], weight, delay, rule, packed) for b in range(64)]
     assert torch.equal(whole, torch.cat(single, 1))
+
+
+def test_matrices_give_the_same_bits_again() -> None:
+    x, weight, delay = (t.detach() for t in parts((300, 6, 7, 5, 2, 9, 4), torch.float32))
+    rule = DelayRule(9, "gaussian", 1.7, 4)
+    shares = spread.shares(delay, rule)
+    kernel = spread.kernel(weight, shares)
+    torch.use_deterministic_algorithms(True)
+    try:
+        runs = []
+        for _ in range(2):
+            y = matrices.forward(x, kernel, 4)
+            runs.append((y, *matrices.backward(y, x, kernel, taps=9, parameters=True)))
+        for one, other in zip(*runs, strict=True):
+            assert one is not None and other is not None and torch.equal(one, other)
+    finally:
+        torch.use_deterministic_algorithms(False)
