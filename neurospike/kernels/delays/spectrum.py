@@ -61,11 +61,14 @@ def transforms(length: int, dtype: torch.dtype, device: torch.device) -> Transfo
     return Transforms(matrix(forth_x), matrix(forth_k), matrix(back).T.contiguous())
 
 
-@torch.compiler.assume_constant_result
 def matrix(name: str, length: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """One of the matrices, by its name in ``Transforms``; a constant to a compiler's graph."""
     found: Tensor = getattr(transforms(length, dtype, device), name)
     return found
+
+
+# What torch.compiler.assume_constant_result does, which would import the compiler here.
+matrix._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 def products(length: int) -> int:
