@@ -71,6 +71,7 @@ def adaptive_backward(
                 _keep(scratch, row, n, state, LATE, BLOCK)
                 state = _skip(x, at, N, n, inside, state, own, threshold, LATE, SOFT, STEPS)
                 at, g_at, row = ahead(at, N, STEPS), ahead(g_at, g_t, STEPS), row + STATES * BLOCK
+            tl.debug_barrier()  # threads read back what others of the program wrote
         grad = _begin(gu1, gw1, gf1, first, n, inside, HAS_GV, LATE)
         zero = tl.zeros((BLOCK,), tl.float32)
         share = (zero, zero, zero, zero)
@@ -90,6 +91,7 @@ def adaptive_backward(
                 grad, share = _return(x, g, gx, at, g_at, N, g_t, g_n, n, inside, state, grad,
                                       share, own, threshold, alpha, LATE, LEARN, SOFT, DETACH,
                                       CODE, 1)  # fmt: skip
+            tl.debug_barrier()  # before the next block overwrites it
         if HAS_V:
             _end(gu0, gw0, gf0, first, n, inside, grad, LATE)
         if LEARN:

@@ -70,6 +70,7 @@ def cuba_backward(
                 tl.store(scratch + row + BLOCK + n, v)
                 i, v = _skip(x, at, N, n, inside, i, v, keep_i, keep_v, threshold, SOFT, STEPS)
                 at, g_at, row = ahead(at, N, STEPS), ahead(g_at, g_t, STEPS), row + 2 * BLOCK
+            tl.debug_barrier()  # threads read back what others of the program wrote
         gi = started(gi1, first, n, inside, 0.0, HAS_GV)
         gv = started(gv1, first, n, inside, 0.0, HAS_GV)
         share = (tl.zeros((BLOCK,), tl.float32), tl.zeros((BLOCK,), tl.float32))
@@ -91,6 +92,7 @@ def cuba_backward(
                 gi, gv, share = _return(x, g, gx, at, g_at, N, g_t, g_n, n, inside, i, v, gi, gv,
                                         share, keep_i, keep_v, threshold, alpha, LEARN, SOFT,
                                         DETACH, CODE, 1)  # fmt: skip
+            tl.debug_barrier()  # before the next block overwrites it
         if HAS_V:
             tl.store(gi0 + first + n, gi.to(gi0.dtype.element_ty), mask=inside)
             tl.store(gv0 + first + n, gv.to(gv0.dtype.element_ty), mask=inside)

@@ -50,6 +50,7 @@ def ilif_backward(
                 tl.store(scratch + row + n, v)
                 v = _reset(x, at, N, n, inside, v, beta, top, STEPS)
                 at, g_at, row = ahead(at, N, STEPS), ahead(g_at, g_t, STEPS), row + BLOCK
+            tl.debug_barrier()  # threads read back what others of the program wrote
         gv = started(gv1, first, n, inside, 0.0, HAS_GV)
         last = row
         at, g_at, row = ahead(at, N, STEPS), ahead(g_at, g_t, STEPS), row + BLOCK
@@ -63,6 +64,7 @@ def ilif_backward(
                 at, g_at, row = at - N, g_at - g_t, row - BLOCK
                 v = tl.load(scratch + row + n)
                 gv = _return(x, g, gx, at, g_at, N, g_t, g_n, n, inside, v, gv, beta, top, 1)
+            tl.debug_barrier()  # before the next block overwrites it
         if HAS_V:
             tl.store(gv0 + first + n, gv.to(gv0.dtype.element_ty), mask=inside)
         block += tl.num_programs(0)

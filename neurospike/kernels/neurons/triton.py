@@ -82,6 +82,7 @@ def lif_backward(
                 v = _reset(x, at, N, n, inside, v, leak, threshold, rest,
                            DIVIDE, DECAY_INPUT, SOFT, STEPS)  # fmt: skip
                 at, g_at, row = ahead(at, N, STEPS), ahead(g_at, g_t, STEPS), row + BLOCK
+            tl.debug_barrier()  # threads read back what others of the program wrote
         gv = started(gv1, first, n, inside, 0.0, HAS_GV)
         share = tl.zeros((BLOCK,), tl.float32)
         last = row
@@ -100,6 +101,7 @@ def lif_backward(
                 gv, share = _return(x, g, gx, at, g_at, N, g_t, g_n, n, inside, v, gv, share,
                                     leak, threshold, rest, alpha, HAS_RATE, DIVIDE,
                                     DECAY_INPUT, SOFT, DETACH, CODE, 1)  # fmt: skip
+            tl.debug_barrier()  # before the next block overwrites it
         if HAS_V:
             tl.store(gv0 + first + n, gv.to(gv0.dtype.element_ty), mask=inside)
         if HAS_RATE:
