@@ -12,7 +12,7 @@ from neurospike.kernels.boxes import select
 from neurospike.models.detection import refinement
 from neurospike.models.detection.maps import Maps
 from neurospike.models.detection.proposals import FOREGROUND, TESTED, propose, sample
-from neurospike.models.detection.refinement import corner_loss
+from neurospike.models.detection.refinement import COPIES, corner_loss
 from neurospike.models.detection.roi_coding import corners, decode_in, encode_in, grid_points
 from neurospike.nn import ILIF, spike_mode
 from neurospike.sparse import VoxelTensor
@@ -134,14 +134,15 @@ def test_refined_boxes_are_better_than_their_proposals() -> None:
         for _ in range(3):
             model.loss(model(x), boxes, labels)
         maps = model.eval()(x)
-        chosen = sample(model.grid, maps, boxes, labels)
+        # The first stage has learnt these scans by heart: proposals are set beside their objects.
+        chosen = sample(model.grid, maps, boxes, labels, copies=COPIES)
         assert model.refiner is not None
         numbers = model.refiner(maps.stages, chosen.rois, chosen.scan)
     on = chosen.overlap >= FOREGROUND
     moved = decode_in(numbers[:, 1:], chosen.rois)
     before, after = chosen.overlap[on], overlaps(moved[on], chosen.objects[on])
-    assert int(on.sum()) >= 15
-    assert float(after.mean()) > float(before.mean()) + 0.01
+    assert int(on.sum()) >= 60
+    assert float(after.mean()) > float(before.mean()) + 0.03
     both = torch.stack([numbers[:, 0].sigmoid(), chosen.overlap])
     assert float(torch.corrcoef(both)[0, 1]) > 0.8  # it knows which boxes are well placed
 
