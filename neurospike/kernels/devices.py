@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
 
 import torch
 from torch import Tensor
+
+from neurospike.errors import ArgumentError
 
 
 def interpreted() -> bool:
@@ -36,3 +39,16 @@ def multiprocessors(device: torch.device) -> int:
 def current(device: torch.device) -> AbstractContextManager[object]:
     """Make a GPU the current one, which is the one that Triton launches on; a CPU stays itself."""
     return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
+
+
+def check_together(first: Tensor, others: Iterable[object]) -> None:
+    """Raise where a tensor lies on another device than the first.
+
+    Triton launches on addresses: a kernel that reads another GPU's memory may end the process.
+    """
+    for other in others:
+        if isinstance(other, Tensor) and other.device != first.device:
+            raise ArgumentError(
+                f"kernels.tensors: must lie on {first.device} with the input; got one on "
+                f"{other.device}. Move layers, states and voxels with .to({str(first.device)!r})."
+            )

@@ -89,6 +89,7 @@ def _sizes(x: Tensor) -> tuple[int, int, int]:
 
 def _launch(kernel: Any, x: Tensor, *args: Any, **constants: Any) -> None:
     T, sites, C = _sizes(x)
+    devices.check_together(x, args)
     wide = 1 << (C - 1).bit_length()
     high = max(1, _NEURONS // wide)
     while high > 1 and high * FILLING * devices.multiprocessors(x.device) > sites:

@@ -93,6 +93,7 @@ def scratch(x: Tensor, made: Plan) -> Tensor | None:
 def launch(kernel: Any, x: Tensor, made: Plan, *args: Any, **constants: Any) -> None:
     """Run a kernel on x's device."""
     config = made.config
+    devices.check_together(x, args)
     with torch.cuda.device(x.device) if x.is_cuda else nullcontext():
         # A product and a sum round twice, as in torch: T steps at once equal T calls of one step.
         kernel[(made.programs,)](

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neurospike.kernels.devices import current
+from neurospike.kernels.devices import check_together, current
 from neurospike.kernels.events import Events
 from neurospike.kernels.sparse import events_triton, gpu_plan, gpu_tiles, weights_triton
 from neurospike.kernels.sparse import triton as kernels
@@ -150,5 +150,6 @@ def _chunk(volume: int, pairs: int, part_bytes: int) -> int:
 
 def _launch(kernel: Any, grid: tuple[int, ...], x: Tensor, *args: Any, **constants: Any) -> None:
     """Run a kernel on the device of its first tensor."""
+    check_together(x, args)
     with current(x.device):
         kernel[grid](x, *args, **constants)
