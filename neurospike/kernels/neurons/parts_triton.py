@@ -90,7 +90,8 @@ def bell(x, alpha, CODE: tl.constexpr):
         p = 1.0 / (1.0 + tl.exp(-alpha * x))
         return alpha * (1.0 - p) * p
     if CODE == TRIANGLE:
-        return tl.maximum(alpha - alpha * alpha * tl.abs(x), 0.0)
+        height = alpha - alpha * alpha * tl.abs(x)
+        return tl.where(height < 0, 0.0, height)  # a GPU's maximum would make a NaN a 0
     if CODE == RECTANGLE:
         return tl.where(tl.abs(x) < 0.5 / alpha, alpha, 0.0)
     flat = 1.0 + alpha * tl.abs(x)
