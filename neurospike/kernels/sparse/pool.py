@@ -44,7 +44,8 @@ class _Pool(torch.autograd.Function):
         samples, bounds, *kept = ctx.saved_tensors
         grad = grads[0]
         if ctx.mode == "mean":
-            grad = (grad / bounds.diff()[:, None]).to(grad.dtype)
+            # A number of voxels may be more than half precision can hold.
+            grad = (_widened(grad) / bounds.diff()[:, None]).to(grad.dtype)
         spread = grad.index_select(-2, samples)
         if ctx.mode != "max":
             return spread, None, None, None
@@ -57,8 +58,7 @@ class _Pool(torch.autograd.Function):
 
 def _reduced(values: Tensor, bounds: Tensor, mode: Literal["max", "sum"]) -> Tensor:
     """([T,] N, C) -> ([T,] B, C), in float32 at least."""
-    if values.dtype in (torch.float16, torch.bfloat16):
-        values = values.float()
+    values = _widened(values)
     rows = values.shape[-2]
     if values.numel() == 0:
         return values.new_zeros(*values.shape[:-2], bounds.shape[0] - 1, values.shape[-1])
@@ -71,6 +71,10 @@ def _reduced(values: Tensor, bounds: Tensor, mode: Literal["max", "sum"]) -> Ten
     starts = bounds[owner] + (chunk - first[owner]) * _CHUNK
     starts = torch.where(chunk < first[-1], starts, rows)
     return _segments(_segments(values, starts, mode), first, mode)
+
+
+def _widened(values: Tensor) -> Tensor:
+    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
 
 
 def _segments(values: Tensor, offsets: Tensor, mode: str) -> Tensor:

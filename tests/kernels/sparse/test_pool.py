@@ -46,3 +46,15 @@ def test_half_precision_is_added_up_in_float32(dtype: torch.dtype) -> None:
     samples = torch.zeros(1000, dtype=torch.int32)
     assert pool(features, samples, bounds, "sum").item() == 1000
     assert pool(features, samples, bounds, "mean").dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_mean_of_more_voxels_than_half_precision_counts(dtype: torch.dtype) -> None:
+    rows = 70_000
+    features = torch.ones(rows + 1, 1, dtype=dtype, requires_grad=True)
+    samples = torch.zeros(rows + 1, dtype=torch.int32)
+    samples[-1] = 1
+    pooled = pool(features, samples, torch.tensor([0, rows, rows + 1]), "mean")
+    (grad,) = torch.autograd.grad(pooled, features, torch.full_like(pooled, 64.0))
+    assert grad[0].item() == pytest.approx(64 / rows, rel=4e-3)
+    assert grad[-1].item() == 64
