@@ -11,7 +11,7 @@ from torch import Tensor
 from neurospike.encoders._voxel_inputs import Points
 from neurospike.encoders.voxelizer import Reduce, Voxelization, Voxelizer
 from neurospike.errors import ArgumentError
-from neurospike.kernels.voxels.device import constants
+from neurospike.kernels.devices import constants
 from neurospike.sparse import VoxelTensor
 
 

@@ -228,17 +228,18 @@ class Voxelizer:
         *,
         seed: int,
     ) -> Voxelization:
+        from neurospike.kernels.devices import constants
         from neurospike.kernels.sparse.reference import unravel
         from neurospike.kernels.voxels import device as kernels
 
         rows, dtype = rows_on_device(points, features)
         samples, batch_size = samples_on_device(batch, batch_size, len(rows), rows.device)
-        size = kernels.constants(self.voxel_size, rows.device)
+        size = constants(self.voxel_size, rows.device)
         if self.point_range is None:
             origin, high, edges = kernels.own_grid(rows, samples, batch_size, size)
             shape = whole_edges(edges)
         else:
-            low, high = kernels.constants(self.point_range, rows.device).view(2, 3)
+            low, high = constants(self.point_range, rows.device).view(2, 3)
             origin, shape = (
                 low.expand(batch_size, 3),
                 range_shape(self.point_range, self.voxel_size),

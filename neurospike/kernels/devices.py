@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
 
@@ -39,6 +39,13 @@ def multiprocessors(device: torch.device) -> int:
 def current(device: torch.device) -> AbstractContextManager[object]:
     """Make a GPU the current one, which is the one that Triton launches on; a CPU stays itself."""
     return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
+
+
+def constants(values: Sequence[float], device: torch.device) -> Tensor:
+    """float64 numbers, filled in on a GPU: for a copy from the host it would have to wait."""
+    if device.type == "cpu":
+        return torch.tensor(values, dtype=torch.float64)
+    return torch.stack([torch.full((), v, dtype=torch.float64, device=device) for v in values])
 
 
 def check_together(first: Tensor, others: Iterable[object]) -> None:

@@ -12,6 +12,7 @@ from neurospike.errors import ArgumentError
 from neurospike.functional.cuba import UNITY, CubaRule, decay_constant
 from neurospike.functional.neurons import Reset
 from neurospike.functional.surrogate import ATan, Surrogate
+from neurospike.kernels.devices import constants
 from neurospike.kernels.neurons import select
 from neurospike.kernels.neurons.select import Backend
 from neurospike.nn.multi_state import MultiStateNeuron
@@ -163,10 +164,13 @@ class CubaLIF(MultiStateNeuron):
         """Names of the state tensors, in their order."""
         return ("i", "v")
 
-    def keep(self) -> Tensor:
-        """What is kept of current and membrane from step to step: (2,)."""
+    def keep(self, device: torch.device | None = None) -> Tensor:
+        """What is kept of current and membrane from step to step: (2,).
+
+        Fixed ones are made on the device that is asked for, the CPU if none is.
+        """
         if self.syn_rate_logit is None or self.mem_rate_logit is None:
-            rates = torch.tensor([1 / tau for tau in self._taus], dtype=torch.float64)
+            rates = constants([1 / tau for tau in self._taus], device or torch.device("cpu"))
         else:
             rates = torch.stack((self.syn_rate_logit, self.mem_rate_logit)).sigmoid()
         if self.integer_decay:
@@ -180,7 +184,7 @@ class CubaLIF(MultiStateNeuron):
                 f"CubaLIF.x: integer_decay needs float32 or float64 to hold 24-bit states; got "
                 f"{x.dtype}. Convert with x.float()."
             )
-        keep = self.keep().to(x.device, x.dtype)
+        keep = self.keep(x.device).to(x.device, x.dtype)
         return select.cuba(x, state, keep, self.rule, backend=self.backend)
 
     def _wide(self, x: Tensor, *, step: bool = False) -> Tensor:

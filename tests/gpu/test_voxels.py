@@ -13,7 +13,7 @@ from torch import Tensor
 from neurospike.encoders import RelativeVoxelizer, Voxelization, Voxelizer
 from neurospike.encoders.voxelizer import Reduce
 from neurospike.errors import ArgumentError
-from neurospike.kernels.voxels import device as kernels
+from neurospike.kernels import devices
 from neurospike.sparse import VoxelTensor
 
 RANGE = (-2.0, -1.5, -1.0, 2.0, 1.5, 1.0)
@@ -174,7 +174,7 @@ def test_bad_arguments_are_named(given: Any, match: str, device: torch.device) -
 
 
 def test_numbers_are_filled_in_on_the_device(device: torch.device) -> None:
-    made = kernels.constants((0.1, 70.4, -3.0), device)
+    made = devices.constants((0.1, 70.4, -3.0), device)
     assert made.dtype == torch.float64
     assert made.tolist() == [0.1, 70.4, -3.0]
 

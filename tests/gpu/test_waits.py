@@ -16,6 +16,10 @@ from neurospike.models.detection.voxel_query import VoxelQuery
 from neurospike.models.e3dsnn import E3DSNN, Size
 from neurospike.nn import (
     ILIF,
+    LIF,
+    AdLIF,
+    CubaLIF,
+    LeakyReadout,
     SparseBatchNorm,
     SparseConv3d,
     SparseGlobalPool,
@@ -119,6 +123,34 @@ def test_layers_on_voxels_wait_for_nothing(layer: Any, pretended: Card) -> None:
         (grad,) = torch.autograd.grad(y.sin().sum(), features)
         assert pretended.waits == []
         results.append([held(y), held(grad)])
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "neuron",
+    [
+        LIF(2.0, learnable_tau=True),
+        ILIF(),
+        LeakyReadout(2.0),
+        CubaLIF(2.0, 3.0),
+        CubaLIF(2.0, 3.0, learnable_tau=True),
+        AdLIF(4),
+    ],
+    ids=lambda neuron: repr(neuron),
+)
+def test_neurons_copy_nothing_from_the_host(neuron: Any, pretended: Card) -> None:
+    results = []
+    for device in (CARD, torch.device("cpu")):
+        draws = torch.randn(3, 2, 4, generator=torch.Generator().manual_seed(0))
+        x, neuron = draws.to(device).requires_grad_(), neuron.to(device)
+        pretended.waits.clear()
+        pretended.uploads.clear()
+        y = neuron(x)
+        step, _ = neuron.step(x[0], neuron.init_state(x[0]))
+        (grad,) = torch.autograd.grad(y.sin().sum(), x)
+        assert pretended.waits == pretended.uploads == []
+        results.append([held(y), held(step), held(grad)])
     for one, other in zip(*results, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
 

@@ -8,7 +8,6 @@ Numbers to divide by are tensors: torch multiplies a GPU's tensor by a number's 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -34,12 +33,6 @@ class Groups(NamedTuple):
     """int64 (N,): the voxel of each point, -1 without one."""
     rejected: int
     """Points with a number that is not finite."""
-
-
-def constants(values: Sequence[float], device: torch.device) -> Tensor:
-    """float64 numbers, filled in on the device: for a copy from the host it would have to wait."""
-    fills = [torch.full((), v, dtype=torch.float64, device=device) for v in values]
-    return torch.stack(fills)
 
 
 def sample_bounds(rows: Tensor, batch: Tensor | None, batch_size: int) -> tuple[Tensor, Tensor]:
