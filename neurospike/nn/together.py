@@ -87,7 +87,10 @@ def weighted_mean(value: Tensor, weight: Tensor | float) -> Tensor:
     if not is_together():
         return value
     own = value.detach().double().flatten()
-    weights = torch.as_tensor(weight, dtype=torch.float64, device=own.device).reshape(1)
+    if isinstance(weight, Tensor):
+        weights = weight.detach().to(own).reshape(1)
+    else:  # filled in where it is needed: for a copy from the host it would have to wait
+        weights = own.new_full((1,), weight)
     total = summed(torch.cat([own * weights, weights]))
     everything = total[-1].clamp(min=torch.finfo(torch.float64).tiny)
     mean = (total[:-1] / everything).reshape(value.shape).to(value.dtype)

@@ -27,6 +27,7 @@ from neurospike.nn import (
     SubmanifoldConv3d,
     ToBEV,
     ToDense,
+    together,
 )
 from neurospike.sparse import VoxelTensor
 from tests.gpu.pretending import CARD, Card, OnCard, card
@@ -170,6 +171,22 @@ def test_a_step_of_training_waits_for_the_sites_of_each_stage(pretended: Card) -
         assert [name for name, _ in pretended.waits] == ["_unique2"] * (2 if device == CARD else 0)
         results.append(held(loss))
     torch.testing.assert_close(*results)
+
+
+@pytest.mark.parametrize("weight", [3, torch.tensor(3)])
+def test_a_mean_over_processes_copies_nothing_from_the_host(
+    weight: Any, pretended: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(together, "is_together", lambda: True)
+    monkeypatch.setattr(together, "summed", lambda x: 2 * x)
+    monkeypatch.setattr(together, "processes", lambda: 2)
+    value = torch.tensor([0.5, 2.0]).to(CARD)
+    weight = weight.to(CARD) if isinstance(weight, torch.Tensor) else weight
+    pretended.waits.clear()
+    pretended.uploads.clear()
+    mean = together.weighted_mean(value, weight)
+    assert pretended.waits == pretended.uploads == []
+    assert held(mean).tolist() == [0.5, 2.0]
 
 
 def test_a_voxel_query_waits_for_nothing(pretended: Card) -> None:
