@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from neurospike.errors import ArgumentError, StateError
-from neurospike.kernels.autocast import state_dtype
+from neurospike.kernels.autocast import HALVES, state_dtype
 from neurospike.nn.stateful import State, Stateful
 from neurospike.nn.unary import collapse
 from neurospike.sparse.voxel_tensor import VoxelTensor
@@ -67,11 +67,11 @@ class Neuron(Stateful):
         v = self._check_state(x[0], state, "batch")
         wide = self._wide(x, step=True)
         y, last = self.multi_step(wide, v.to(wide.dtype))
-        return y.to(x.dtype), (v if last is None else last,)
+        return _as(y, x), (v if last is None else last,)
 
     def _sequence(self, x: Tensor) -> Tensor:
         self._check_sequence(x)
-        return self.multi_step(self._wide(x), None)[0].to(x.dtype)
+        return _as(self.multi_step(self._wide(x), None)[0], x)
 
     def _check_sequence(self, x: Tensor) -> None:
         self._check_input(x)
@@ -83,10 +83,12 @@ class Neuron(Stateful):
         wide = self._wide(x, step=True)
         v = self._check_state(x, state, unit).to(wide.dtype)
         y, last = self.multi_step(wide[None], v)
-        return y[0].to(x.dtype), v if last is None else last
+        return _as(y[0], x), v if last is None else last
 
     def _wide(self, x: Tensor, *, step: bool = False) -> Tensor:
         """Half precision as float32, unless kernels widen it as they read it, or were named."""
+        if x.dtype not in HALVES:
+            return x
         backend = getattr(self, "backend", "auto")
         if backend == "numba" or not (step or (x.device.type == "cpu" and backend != "triton")):
             return x
@@ -128,3 +130,8 @@ class Neuron(Stateful):
     @property
     def _name(self) -> str:
         return type(self).__name__
+
+
+def _as(y: Tensor, x: Tensor) -> Tensor:
+    """y in x's dtype; a call that does nothing costs as much as a small kernel."""
+    return y if y.dtype == x.dtype else y.to(x.dtype)

@@ -26,6 +26,7 @@ from neurospike.kernels.events import Events
 from neurospike.kernels.neurons import adaptive_reference, cuba_reference, reference
 
 Backend = Literal["auto", "numba", "reference", "triton"]
+_BACKENDS = get_args(Backend)
 
 _DTYPES: dict[str, tuple[torch.dtype, ...]] = {
     "numba": (torch.float32, torch.float64),
@@ -236,9 +237,9 @@ def _resolve(
     ``eager`` says that no operation is registered with torch, so that none may be recorded;
     ``real`` that states are not a chip's integers, which Triton's kernels do not know.
     """
-    if backend not in get_args(Backend):
+    if backend not in _BACKENDS:
         raise ArgumentError(
-            f"neurons.backend: must be one of {', '.join(get_args(Backend))}; got {backend!r}."
+            f"neurons.backend: must be one of {', '.join(_BACKENDS)}; got {backend!r}."
         )
     if backend == "reference":
         return backend
