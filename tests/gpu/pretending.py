@@ -109,7 +109,8 @@ class Card(TorchDispatchMode):
     waits
         Operation and place in the package of whatever makes the host wait for the card.
     uploads
-        The same, of copies from the host, without waiting.
+        The same, of copies from the host: torch waits for these too where their memory is not
+        pinned, but for no result.
     """
 
     def __init__(self) -> None:
