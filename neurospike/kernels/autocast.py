@@ -39,7 +39,7 @@ def state_dtype(dtype: torch.dtype) -> torch.dtype:
 
 
 def widened(x: Tensor) -> Tensor:
-    """Half precision as float32: what losses are made of."""
+    """Half precision as float32: what losses and sums are made of."""
     return x.to(state_dtype(x.dtype))
 
 

@@ -48,10 +48,15 @@ def constants(values: Sequence[float], device: torch.device) -> Tensor:
     return torch.stack([torch.full((), v, dtype=torch.float64, device=device) for v in values])
 
 
-def check_together(first: Tensor, others: Iterable[object]) -> None:
-    """Raise where a tensor lies on another device than the first.
+def on(first: Tensor, others: Iterable[object] = ()) -> AbstractContextManager[object]:
+    """Where a kernel is launched that takes these tensors: on the device of the first, and of all.
 
     Triton launches on addresses: a kernel that reads another GPU's memory may end the process.
+
+    Raises
+    ------
+    ArgumentError
+        A tensor on another device.
     """
     for other in others:
         if isinstance(other, Tensor) and other.device != first.device:
@@ -59,3 +64,9 @@ def check_together(first: Tensor, others: Iterable[object]) -> None:
                 f"kernels.tensors: must lie on {first.device} with the input; got one on "
                 f"{other.device}. Move layers, states and voxels with .to({str(first.device)!r})."
             )
+    return current(first.device)
+
+
+def power_of_two(size: int) -> int:
+    """The smallest that is not below ``size``, which is 1 or more: what programs are made of."""
+    return 1 << (size - 1).bit_length()

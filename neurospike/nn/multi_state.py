@@ -9,7 +9,7 @@ from torch import Tensor
 
 from neurospike.errors import StateError
 from neurospike.kernels.autocast import state_dtype
-from neurospike.nn.neuron import Neuron, Spikes
+from neurospike.nn.neuron import Neuron, Spikes, in_dtype_of
 from neurospike.nn.stateful import State
 from neurospike.sparse.voxel_tensor import VoxelTensor
 
@@ -53,7 +53,7 @@ class MultiStateNeuron(Neuron):
 
     def _sequence(self, x: Tensor) -> Tensor:
         self._check_sequence(x)
-        return self.run(self._wide(x), None)[0].to(x.dtype)
+        return in_dtype_of(self.run(self._wide(x), None)[0], x)
 
     def _advance_all(self, x: Tensor, state: State, *, unit: str) -> tuple[Tensor, State]:
         self._check_input(x)
@@ -71,4 +71,4 @@ class MultiStateNeuron(Neuron):
             )
         checked = tuple(self._check_state(x[0], (part,), unit).to(wide.dtype) for part in state)
         y, last = self.run(wide, checked)
-        return y.to(x.dtype), checked if last is None else last
+        return in_dtype_of(y, x), checked if last is None else last

@@ -67,11 +67,11 @@ class Neuron(Stateful):
         v = self._check_state(x[0], state, "batch")
         wide = self._wide(x, step=True)
         y, last = self.multi_step(wide, v.to(wide.dtype))
-        return _as(y, x), (v if last is None else last,)
+        return in_dtype_of(y, x), (v if last is None else last,)
 
     def _sequence(self, x: Tensor) -> Tensor:
         self._check_sequence(x)
-        return _as(self.multi_step(self._wide(x), None)[0], x)
+        return in_dtype_of(self.multi_step(self._wide(x), None)[0], x)
 
     def _check_sequence(self, x: Tensor) -> None:
         self._check_input(x)
@@ -83,7 +83,7 @@ class Neuron(Stateful):
         wide = self._wide(x, step=True)
         v = self._check_state(x, state, unit).to(wide.dtype)
         y, last = self.multi_step(wide[None], v)
-        return _as(y[0], x), v if last is None else last
+        return in_dtype_of(y[0], x), v if last is None else last
 
     def _wide(self, x: Tensor, *, step: bool = False) -> Tensor:
         """Half precision as float32, unless kernels widen it as they read it, or were named."""
@@ -92,7 +92,7 @@ class Neuron(Stateful):
         backend = getattr(self, "backend", "auto")
         if backend == "numba" or not (step or (x.device.type == "cpu" and backend != "triton")):
             return x
-        return x.to(state_dtype(x.dtype))
+        return x.float()
 
     def _one_step(self, x: VoxelTensor) -> VoxelTensor:
         x = collapse(x)
@@ -132,6 +132,6 @@ class Neuron(Stateful):
         return type(self).__name__
 
 
-def _as(y: Tensor, x: Tensor) -> Tensor:
+def in_dtype_of(y: Tensor, x: Tensor) -> Tensor:
     """y in x's dtype; a call that does nothing costs as much as a small kernel."""
     return y if y.dtype == x.dtype else y.to(x.dtype)

@@ -11,7 +11,7 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, distributed, nn
 
-from neurospike.nn.together import together
+from neurospike.nn.together import processes, together
 from neurospike.train.activity import ActivityLoss
 from neurospike.train.deploying import deployed
 from neurospike.train.optim import build_optimizer, build_schedule
@@ -117,7 +117,7 @@ def of_all_processes(meter: Meter, task: Task) -> Meter:
 
     A mean of measures would be another number: neither mIoU nor AP is a mean over scans.
     """
-    if not (distributed.is_available() and distributed.is_initialized()):
+    if processes() == 1:
         return meter
     whole = task.meter()
     for part in from_all_processes(meter.seen()):
@@ -127,9 +127,9 @@ def of_all_processes(meter: Meter, task: Task) -> Meter:
 
 def from_all_processes(value: Any) -> list[Any]:
     """What each process gives, in the order of their ranks; every one of them must call it."""
-    if not (distributed.is_available() and distributed.is_initialized()):
+    if processes() == 1:
         return [value]
-    values: list[Any] = [None] * distributed.get_world_size()
+    values: list[Any] = [None] * processes()
     distributed.all_gather_object(values, value)
     return values
 

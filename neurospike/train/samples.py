@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from neurospike import datasets
 from neurospike.errors import ArgumentError
+from neurospike.nn.together import processes
 from neurospike.train.sections import DataPart
 from neurospike.train.sharing import Places, deal, sample_sizes, share_of_batch
 
@@ -268,9 +269,8 @@ class EpochSampler(Sampler[Key]):
 
     def _process(self) -> tuple[int, int]:
         """Which process this is, and how many share."""
-        if not (self.shared and distributed.is_available() and distributed.is_initialized()):
-            return 0, 1
-        return distributed.get_rank(), distributed.get_world_size()
+        count = processes() if self.shared else 1
+        return (distributed.get_rank() if count > 1 else 0), count
 
 
 def build_loader(

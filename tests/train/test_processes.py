@@ -8,31 +8,20 @@ import pytest
 import torch
 
 from neurospike.datasets.calibration import Calibration
-from neurospike.train import load_recipe, module, samples
+from neurospike.train import load_recipe
 from neurospike.train.detection import APMeter
 from neurospike.train.module import of_all_processes
 from neurospike.train.samples import EpochSampler
 from neurospike.train.scan_sections import DetectPart
 from neurospike.train.segmentation import PointMeter
 from neurospike.train.tasks import AccuracyMeter
-
-
-def processes(monkeypatch: pytest.MonkeyPatch, rank: int, count: int, **more: Any) -> None:
-    stand_in = SimpleNamespace(
-        is_available=lambda: True,
-        is_initialized=lambda: True,
-        get_rank=lambda: rank,
-        get_world_size=lambda: count,
-        **more,
-    )
-    monkeypatch.setattr(samples, "distributed", stand_in)
-    monkeypatch.setattr(module, "distributed", stand_in)
+from tests.train.stand_ins import be_process
 
 
 def test_processes_take_turns_at_the_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
     for rank in range(3):
-        processes(monkeypatch, rank, 3)
+        be_process(monkeypatch, rank, 3)
         share = EpochSampler(7, shuffle=False, seed=0, shared=True)
         assert len(share) == len(list(share))
         seen += list(share)
@@ -45,7 +34,7 @@ def test_in_training_each_has_as_many_and_the_epoch_counts(
 ) -> None:
     seen: list[Any] = []
     for rank in range(3):
-        processes(monkeypatch, rank, 3)
+        be_process(monkeypatch, rank, 3)
         share = EpochSampler(7, shuffle=True, seed=0, shared=True)
         share.set_epoch(4)
         assert len(share) == 2
@@ -111,7 +100,7 @@ def test_measures_are_of_all_samples_not_means_of_processes(
         APMeter: lambda: APMeter(one.detect),
         PointMeter: lambda: PointMeter(one.task),
     }[type(one)]
-    processes(monkeypatch, 0, 2, all_gather_object=gather)
+    be_process(monkeypatch, 0, 2, all_gather_object=gather)
     together = of_all_processes(one, SimpleNamespace(meter=empty))  # type: ignore[arg-type]
     assert together.result() == whole.result()
     assert together.kept() == whole.kept()

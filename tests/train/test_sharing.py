@@ -1,7 +1,6 @@
 """Which samples each process takes: whole batches stay what they are, and work is shared evenly."""
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,10 +8,10 @@ import pytest
 
 from neurospike.datasets import KITTI, Solids, Streets, write_kitti_frame
 from neurospike.errors import ArgumentError
-from neurospike.train import samples
 from neurospike.train.samples import EpochSampler, First, Some
 from neurospike.train.sharing import deal, sample_sizes, share_of_batch
 from tests.train.scenes import Scenes
+from tests.train.stand_ins import be_process
 
 COUNT, BATCH, RANKS = 203, 16, 4
 SIZES = np.random.default_rng(0).lognormal(9, 1, COUNT)  # a few scans are ten times the others
@@ -21,13 +20,7 @@ SIZES = np.random.default_rng(0).lognormal(9, 1, COUNT)  # a few scans are ten t
 @pytest.fixture
 def on(monkeypatch: pytest.MonkeyPatch) -> Any:
     def become(rank: int, count: int = RANKS) -> None:
-        stand_in = SimpleNamespace(
-            is_available=lambda: True,
-            is_initialized=lambda: True,
-            get_rank=lambda: rank,
-            get_world_size=lambda: count,
-        )
-        monkeypatch.setattr(samples, "distributed", stand_in)
+        be_process(monkeypatch, rank, count)
 
     return become
 

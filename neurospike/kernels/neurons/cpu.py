@@ -16,6 +16,7 @@ from torch import Tensor
 from neurospike.functional.neurons import LIFRule
 from neurospike.kernels.buffers import DTYPES, empty
 from neurospike.kernels.neurons import numba as kernels
+from neurospike.kernels.neurons.leak import leak_of
 
 Array = NDArray[Any]
 Wanted = tuple[bool, bool, bool]
@@ -127,12 +128,7 @@ def readout_backward(
 
 
 def _leak(tau: float, rate: Tensor | None) -> tuple[float, bool]:
-    """(tau, divide by it) or (1 / tau, multiply); a power of two is exact both ways."""
-    if rate is not None:
-        return float(rate), False
-    if math.frexp(tau)[0] == 0.5:
-        return 1 / tau, False
-    return tau, True
+    return leak_of(tau) if rate is None else (float(rate), False)
 
 
 def _chunk(x: Tensor) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -11,6 +9,7 @@ from neurospike.functional.neurons import LIFRule
 from neurospike.kernels.neurons import ilif_triton, readout_triton
 from neurospike.kernels.neurons import triton as lif_triton
 from neurospike.kernels.neurons.launches import launch, plan, scratch, sizes
+from neurospike.kernels.neurons.leak import leak_of
 
 Wanted = tuple[bool, bool, bool]
 
@@ -23,7 +22,7 @@ def lif(
     if x.numel() == 0:
         return s, _copied(v)
     last = None if v is None else torch.empty_like(v)
-    leak, divide = leak_of(rule.tau, rate)
+    leak, divide = leak_for(rule.tau, rate)
     launch(
         lif_triton.lif_forward, x, plan("neurons.lif", x), x, s, v, last, rate, *sizes(x),
         leak, rule.threshold, rule.v_reset,
@@ -44,7 +43,7 @@ def lif_backward(
     made = plan("neurons.lif_backward", x, states=1)
     gv = None if v is None else torch.empty_like(v)
     sums = None if rate is None else x.new_empty(made.blocks, dtype=torch.float32)
-    leak, divide = leak_of(rule.tau, rate)
+    leak, divide = leak_for(rule.tau, rate)
     launch(
         lif_triton.lif_backward, x, made, x, *gradient(g, x), whole(g_last), v, gx, gv, sums,
         scratch(x, made), rate, *sizes(x), made.blocks, leak, rule.threshold, rule.v_reset,
@@ -93,7 +92,7 @@ def readout(
     y = torch.empty_like(x)
     if x.numel() == 0:
         return y
-    leak, divide = leak_of(tau, rate)
+    leak, divide = leak_for(tau, rate)
     launch(
         readout_triton.readout_forward, x, plan("neurons.readout", x), x, y, v, rate, *sizes(x),
         leak, HAS_V=v is not None, HAS_RATE=rate is not None, DIVIDE=divide,
@@ -114,7 +113,7 @@ def readout_backward(
     made = plan("neurons.readout_backward", x)
     gv = None if v is None else torch.empty_like(v)
     sums = x.new_empty(made.blocks, dtype=torch.float32) if learnt else None
-    leak, divide = leak_of(tau, rate)
+    leak, divide = leak_for(tau, rate)
     launch(
         readout_triton.readout_backward, x, made, x, y, *gradient(g, x), v, gx, gv, sums, rate,
         *sizes(x), leak, HAS_V=v is not None, HAS_RATE=rate is not None, LEARN=learnt,
@@ -123,14 +122,9 @@ def readout_backward(
     return gx, gv, summed(sums, rate)
 
 
-def leak_of(tau: float, rate: Tensor | None) -> tuple[float, bool]:
-    """(tau, divide by it) or (1 / tau, multiply); a power of two is exact both ways.
-
-    A learnt rate stays on the device, where the kernel reads it: the number here is not used then.
-    """
-    if rate is not None or math.frexp(tau)[0] == 0.5:
-        return 1 / tau, False
-    return tau, True
+def leak_for(tau: float, rate: Tensor | None) -> tuple[float, bool]:
+    """As ``leak_of``; a learnt rate stays on the device, and the number here is not used then."""
+    return leak_of(tau) if rate is None else (0.0, False)
 
 
 def whole(values: Tensor | None) -> Tensor | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -50,7 +49,7 @@ class Emitting:
             return s, last
         s, found = torch.empty_like(x), Events.empty(x, binary=True)
         last = None if v is None else torch.empty_like(v)
-        leak, divide = gpu.leak_of(rule.tau, rate)
+        leak, divide = gpu.leak_for(rule.tau, rate)
         _launch(
             kernels.lif_events, x, x, s, found.counts, found.channels, v, last, rate, *_sizes(x),
             leak, rule.threshold, rule.v_reset,
@@ -89,13 +88,12 @@ def _sizes(x: Tensor) -> tuple[int, int, int]:
 
 def _launch(kernel: Any, x: Tensor, *args: Any, **constants: Any) -> None:
     T, sites, C = _sizes(x)
-    devices.check_together(x, args)
-    wide = 1 << (C - 1).bit_length()
+    wide = devices.power_of_two(C)
     high = max(1, _NEURONS // wide)
     while high > 1 and high * FILLING * devices.multiprocessors(x.device) > sites:
         high //= 2
     warps = max(1, min(4, high * wide // 32)) if wide <= 1024 else wide // 256
-    with torch.cuda.device(x.device) if x.is_cuda else nullcontext():
+    with devices.on(x, args):
         kernel[(-(-sites // high),)](
             *args, **constants, ROWS=high, WIDE=wide, STEPS=min(T, _STEPS), num_warps=warps,
             enable_fp_fusion=False,

@@ -7,7 +7,6 @@ Nothing here imports Triton. Measured choices come from ``kernels.tuning`` as
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import torch
@@ -93,8 +92,7 @@ def scratch(x: Tensor, made: Plan) -> Tensor | None:
 def launch(kernel: Any, x: Tensor, made: Plan, *args: Any, **constants: Any) -> None:
     """Run a kernel on x's device."""
     config = made.config
-    devices.check_together(x, args)
-    with torch.cuda.device(x.device) if x.is_cuda else nullcontext():
+    with devices.on(x, args):
         # A product and a sum round twice, as in torch: T steps at once equal T calls of one step.
         kernel[(made.programs,)](
             *args, **constants, BLOCK=config.block, STEPS=config.steps, num_warps=config.warps,

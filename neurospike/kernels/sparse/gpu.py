@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neurospike.kernels.devices import check_together, current
+from neurospike.kernels import devices
 from neurospike.kernels.events import Events
 from neurospike.kernels.sparse import events_triton, gpu_plan, gpu_tiles, weights_triton
 from neurospike.kernels.sparse import triton as kernels
@@ -74,7 +74,7 @@ def events(x: Tensor) -> Events:
     """The non-zero channels of (..., C), listed on its device."""
     found = Events.empty(x, binary=False)
     rows, c_in = found.channels.shape
-    width = gpu_tiles.power_of_two(c_in)
+    width = devices.power_of_two(c_in)
     height = max(1, _LISTED // width)
     if rows:
         _launch(
@@ -150,6 +150,5 @@ def _chunk(volume: int, pairs: int, part_bytes: int) -> int:
 
 def _launch(kernel: Any, grid: tuple[int, ...], x: Tensor, *args: Any, **constants: Any) -> None:
     """Run a kernel on the device of its first tensor."""
-    check_together(x, args)
-    with current(x.device):
+    with devices.on(x, args):
         kernel[grid](x, *args, **constants)

@@ -102,12 +102,12 @@ def convolution_tile(
     rows: int, c_in: int, c_out: int, dtype: torch.dtype, device: torch.device
 ) -> Tile:
     """The tile measured to be fastest on this card, or the default."""
-    key = (shape_class(rows), f"{c_in}x{c_out}", _kind(dtype))
+    key = (shape_class(rows), f"{c_in}x{c_out}", kind(dtype))
     found = lookup("sparse.convolve", device, key)
     if found is not None:
         return CONFIGS[int(found["config"])]
     shallow = c_in <= 16 or exact(dtype)
-    for tile in _PREFERRED[min(max(16, power_of_two(c_out)), 128), shallow]:
+    for tile in _PREFERRED[min(max(16, devices.power_of_two(c_out)), 128), shallow]:
         programs = -(-rows // tile.rows) * -(-c_out // tile.columns)
         if programs >= FILLING * devices.multiprocessors(device):
             break
@@ -116,7 +116,7 @@ def convolution_tile(
 
 def weight_tile(rows: int, c_in: int, c_out: int, dtype: torch.dtype, device: torch.device) -> Tile:
     """As ``convolution_tile``, for the gradient by the weight."""
-    key = (shape_class(rows), f"{c_in}x{c_out}", _kind(dtype))
+    key = (shape_class(rows), f"{c_in}x{c_out}", kind(dtype))
     found = lookup("sparse.weight_gradient", device, key)
     if found is not None:
         return WEIGHT_CONFIGS[int(found["config"])]
@@ -130,14 +130,10 @@ def weight_tile(rows: int, c_in: int, c_out: int, dtype: torch.dtype, device: to
 
 def event_tile(c_out: int) -> Tile:
     """The tile of a convolution of events: rows wait for the longest of their neighbours' lists."""
-    columns = min(max(16, power_of_two(c_out)), 64)
+    columns = min(max(16, devices.power_of_two(c_out)), 64)
     return Tile(1024 // columns, columns, 1, 4, 1)
 
 
-def power_of_two(size: int) -> int:
-    """The smallest that is not below ``size``, which is 1 or more."""
-    return 1 << (size - 1).bit_length()
-
-
-def _kind(dtype: torch.dtype) -> str:
+def kind(dtype: torch.dtype) -> str:
+    """What a measurement is of, in a key: the dtype, and how its products are rounded."""
     return f"{str(dtype).removeprefix('torch.')} {precision(dtype)}"

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neurospike.kernels.devices import check_together, current
+from neurospike.kernels import devices
 from neurospike.kernels.sparse import maps_triton as kernels
 from neurospike.kernels.sparse.geometry import Geometry
 from neurospike.kernels.sparse.rules import Rules
@@ -74,7 +74,6 @@ def _turned(table: Tensor, n_in: int) -> Tensor:
 
 def _launch(kernel: Any, rows: int, layers: int, first: Tensor, *args: Any, **named: Any) -> None:
     """Run a kernel whose programs take BLOCK rows each, on the device of its first tensor."""
-    check_together(first, args)
-    if rows:
-        with current(first.device):
+    with devices.on(first, args):
+        if rows:
             kernel[(-(-rows // BLOCK), layers)](first, *args, **named, BLOCK=BLOCK)

@@ -11,7 +11,7 @@ from typing import Literal
 
 import torch
 
-from neurospike.kernels.sparse.gpu_tiles import precision
+from neurospike.kernels.sparse.gpu_tiles import kind
 from neurospike.kernels.tuning.classes import density_class, shape_class
 from neurospike.kernels.tuning.table import lookup
 
@@ -31,7 +31,6 @@ def fastest(
     >>> fastest(40000, 64, 64, dtype=torch.bfloat16, device=where, density=0.05)
     'triton'
     """
-    kind = f"{str(dtype).removeprefix('torch.')} {precision(dtype)}"
-    key = (shape_class(rows), f"{c_in}x{c_out}", kind, density_class(density))
+    key = (shape_class(rows), f"{c_in}x{c_out}", kind(dtype), density_class(density))
     found = lookup(OP, device, key)
     return "triton" if found is None else found["backend"]

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from neurospike.kernels.autocast import widened
+
 Mode = Literal["mean", "max", "sum"]
 
 _CHUNK = 64
@@ -45,7 +47,7 @@ class _Pool(torch.autograd.Function):
         grad = grads[0]
         if ctx.mode == "mean":
             # A number of voxels may be more than half precision can hold.
-            grad = (_widened(grad) / bounds.diff()[:, None]).to(grad.dtype)
+            grad = (widened(grad) / bounds.diff()[:, None]).to(grad.dtype)
         spread = grad.index_select(-2, samples)
         if ctx.mode != "max":
             return spread, None, None, None
@@ -58,7 +60,7 @@ class _Pool(torch.autograd.Function):
 
 def _reduced(values: Tensor, bounds: Tensor, mode: Literal["max", "sum"]) -> Tensor:
     """([T,] N, C) -> ([T,] B, C), in float32 at least."""
-    values = _widened(values)
+    values = widened(values)
     rows = values.shape[-2]
     if values.numel() == 0:
         return values.new_zeros(*values.shape[:-2], bounds.shape[0] - 1, values.shape[-1])
@@ -71,10 +73,6 @@ def _reduced(values: Tensor, bounds: Tensor, mode: Literal["max", "sum"]) -> Ten
     starts = bounds[owner] + (chunk - first[owner]) * _CHUNK
     starts = torch.where(chunk < first[-1], starts, rows)
     return _segments(_segments(values, starts, mode), first, mode)
-
-
-def _widened(values: Tensor) -> Tensor:
-    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
 
 
 def _segments(values: Tensor, offsets: Tensor, mode: str) -> Tensor:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from neurospike.kernels.devices import power_of_two
+
 
 def shape_class(rows: int) -> int:
     """The smallest power of two that is not below ``rows``; 0 for none.
@@ -13,7 +15,7 @@ def shape_class(rows: int) -> int:
     >>> [shape_class(rows) for rows in (0, 1, 1000, 1024, 1025)]
     [0, 1, 1024, 1024, 2048]
     """
-    return 1 << (rows - 1).bit_length() if rows > 0 else 0
+    return power_of_two(rows) if rows > 0 else 0
 
 
 def density_class(density: float) -> int:

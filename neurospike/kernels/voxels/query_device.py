@@ -11,6 +11,8 @@ from itertools import product
 import torch
 from torch import Tensor
 
+from neurospike.kernels.autocast import widened
+
 Shape3 = tuple[int, int, int]
 
 
@@ -39,13 +41,12 @@ def give_back(grads: Tensor, source: Tensor, rows: int) -> Tensor:
     channels = grads.shape[1]
     if grads.numel() == 0:
         return grads.new_zeros(rows, channels)
-    wide = grads.float() if grads.dtype in (torch.float16, torch.bfloat16) else grads
     column = torch.arange(channels, device=grads.device)
     target = torch.where(source < 0, rows * channels, source * channels + column).flatten()
     target, order = target.sort(stable=True)
     ends = torch.searchsorted(target, torch.arange(rows * channels + 1, device=grads.device))
     sums: Tensor = torch.segment_reduce(
-        wide.flatten()[order, None], "sum", offsets=ends, axis=0, unsafe=True
+        widened(grads).flatten()[order, None], "sum", offsets=ends, axis=0, unsafe=True
     )
     return sums.reshape(rows, channels).to(grads.dtype)
 
