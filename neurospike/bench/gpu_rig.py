@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -169,20 +168,6 @@ def cuda_peak(run: Callable[[], object]) -> float:
     run()
     torch.cuda.synchronize()
     return max(0.0, (torch.cuda.max_memory_allocated() - before) / 1e6)
-
-
-@contextmanager
-def products(precision: str) -> Iterator[None]:
-    """Let float32 products round to tf32 inside the block, or not ("ieee"; "bf16" needs neither).
-
-    torch and neurospike go by the same setting.
-    """
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
 
 
 def deviation(found: Output, expected: Output, *, share: float = 0.0) -> float:

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from neurospike.bench import clouds, gpu_spconv, spconv_peer
-from neurospike.bench.gpu_rig import OURS, Candidates, Rig, Row, products
+from neurospike.bench.gpu_rig import OURS, Candidates, Rig, Row
 from neurospike.kernels.sparse import select
+from neurospike.kernels.sparse.gpu_tiles import products
 from neurospike.nn import SubmanifoldConv3d
 from neurospike.sparse import ActiveSet, VoxelTensor, submanifold_map
 
@@ -137,7 +138,7 @@ def _training(rig: Rig, case: str, active: ActiveSet, width: int, precision: str
     candidates = _candidates(rig, active, layer, spikes, upstream, dtype)
     if spconv_peer.runs_on(rig.device):
         spconv_peer.round_to_tf32(precision == "tf32")
-    with products(precision):
+    with products("tf32" if precision == "tf32" else "ieee"):
         return rig.race(
             case,
             candidates,

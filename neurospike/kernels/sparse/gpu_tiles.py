@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal, NamedTuple
 
 import torch
 
@@ -91,6 +93,21 @@ def precision(dtype: torch.dtype) -> Precision:
     if hasattr(matmul, "fp32_precision"):  # torch 2.9; the older flag raises once this one is set
         return "tf32" if matmul.fp32_precision == "tf32" else "ieee"
     return "tf32" if matmul.allow_tf32 else "ieee"
+
+
+@contextmanager
+def products(precision: Precision) -> Iterator[None]:
+    """Let products of float32 round to tf32 inside the block, torch's and ours, or let them not."""
+    matmul: Any = torch.backends.cuda.matmul
+    # The older flag raises once the newer one, of torch 2.9, is set.
+    newer = hasattr(matmul, "fp32_precision")
+    name, value = ("fp32_precision", precision) if newer else ("allow_tf32", precision == "tf32")
+    before = getattr(matmul, name)
+    setattr(matmul, name, value)
+    try:
+        yield
+    finally:
+        setattr(matmul, name, before)
 
 
 def exact(dtype: torch.dtype) -> bool:

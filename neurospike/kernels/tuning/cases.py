@@ -11,7 +11,6 @@ before a case is made.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -63,7 +62,7 @@ def cases(
         parts += _paths(spikes, dtype)
         parts += _neurons({"ilif": _ilif, "lif": _lif}, sequences, dtype)
     if torch.float32 in dtypes:
-        with _tf32():  # which lets more tiles stay in registers
+        with gpu_tiles.products("tf32"):  # which lets more tiles stay in registers
             rounded = list(_convolutions(sites, torch.float32))
         parts += map(_rounded, rounded)
     for dtype in dtypes:
@@ -108,30 +107,16 @@ def _rounded(case: Case) -> Case:
     """A convolution in float32 whose products may be rounded to tf32, on tensor cores."""
 
     def make(device: torch.device) -> Callable[[], Any]:
-        with _tf32():
+        with gpu_tiles.products("tf32"):
             call = case.make(device)
 
         def rounded() -> Any:
-            with _tf32():
+            with gpu_tiles.products("tf32"):
                 return call()
 
         return rounded
 
     return replace(case, shape=case.shape.replace("float32", "tf32"), make=make)
-
-
-@contextmanager
-def _tf32() -> Iterator[None]:
-    matmul: Any = torch.backends.cuda.matmul
-    # The older flag raises once the newer one, of torch 2.9, is set.
-    newer = hasattr(matmul, "fp32_precision")
-    name, value = ("fp32_precision", "tf32") if newer else ("allow_tf32", True)
-    before = getattr(matmul, name)
-    setattr(matmul, name, value)
-    try:
-        yield
-    finally:
-        setattr(matmul, name, before)
 
 
 def _paths(sites: Sequence[tuple[int, int]], dtype: torch.dtype) -> Iterator[Case]:
