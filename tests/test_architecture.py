@@ -30,7 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "testing": {"nn", "sparse", "kernels", "functional"},
     "train": {"models", "baselines", "metrics", "datasets", "encoders", "nn", "viz", "hw"},
 }
-ANYTHING_BUT = {"bench": {"cli", "testing"}, "cli": {"testing"}}
+ANYTHING_BUT = {"bench": {"cli", "testing"}, "cli": {"testing"}, "__main__": {"testing"}}
 
 
 def modules() -> list[tuple[str, Path]]:

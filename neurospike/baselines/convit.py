@@ -80,7 +80,9 @@ class GatedPositionalAttention(nn.Module):
         query, key = (split_heads(p, self.heads) for p in self.query_key(tokens).chunk(2, -1))
         content = (query @ key.mT * query.shape[-1] ** -0.5).softmax(-1)
         place = self.place(offsets).movedim(-1, 0).softmax(-1)
-        return torch.lerp(content, place, self.gate.sigmoid()[:, None, None])
+        # Autocast leaves a parameter wide, and lerp wants one type.
+        gate = self.gate.sigmoid().to(content.dtype)
+        return torch.lerp(content, place, gate[:, None, None])
 
     def forward(self, tokens: Tensor, offsets: Tensor) -> Tensor:
         mixed = self.attention(tokens, offsets) @ split_heads(self.value(tokens), self.heads)

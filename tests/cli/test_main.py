@@ -1,9 +1,12 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from neurospike import __version__
 from neurospike.bench.run import SUITES
 from neurospike.cli.main import main
 
@@ -31,6 +34,12 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     out = capsys.readouterr().out
     assert all(command in out for command in COMMANDS)
+
+
+def test_the_version_is_said_also_without_the_script() -> None:
+    command = [sys.executable, "-m", "neurospike", "--version"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert found.stdout == f"neurospike {__version__}\n"
 
 
 def test_help_lists_the_suites_of_the_bench(capsys: pytest.CaptureFixture[str]) -> None:
