@@ -1,12 +1,15 @@
 """Multi-step neurons as differentiable torch functions on (T, ...) tensors.
 
-``passes`` is ``cpu`` or ``gpu``. Only the input is kept for the backward pass.
+``passes`` is ``cpu`` or ``gpu``, for neurons of several states one of their own such modules. Only
+the input is kept for the backward pass.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
@@ -14,6 +17,8 @@ from torch.autograd.function import once_differentiable
 from neurospike.functional.neurons import LIFRule
 
 Grads = tuple[Tensor | None, ...]
+Several = tuple[Tensor, Tensor | None, list[Tensor]]
+"""Gradients of an input, of coefficients, and of first states: of all of them, or of none."""
 
 
 class LIF(Function):
@@ -81,3 +86,43 @@ class Readout(Function):
         wanted = ctx.needs_input_grad[:3]
         found = ctx.passes.readout_backward(*grads, *ctx.saved_tensors, *ctx.scalars, wanted)
         return *found, None, None, None
+
+
+class SeveralStates(Function):
+    """(x, coefficients, rule, passes, *states or none) -> spikes, and last states if any are given.
+
+    Without steps, the gradients of the last states are those of the first.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, coefficients: Tensor, rule: Any, passes: Any, *states: Tensor
+    ) -> tuple[Tensor, ...]:
+        x, coefficients = x.contiguous(), coefficients.contiguous()
+        states = tuple(state.contiguous() for state in states)
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(x, coefficients, *states)
+        ctx.rule, ctx.passes = rule, passes
+        s, last = passes.forward(x, coefficients, rule, states)
+        return (s, *last)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Any) -> Grads:
+        x, coefficients, *states = ctx.saved_tensors
+        wanted = (ctx.needs_input_grad[1], any(ctx.needs_input_grad[4:]))
+        g_last = _given(grads[1:], states)
+        gx, g_coefficients, first = ctx.passes.backward(
+            grads[0], g_last, x, coefficients, ctx.rule, states, wanted
+        )
+        return gx, g_coefficients, None, None, *(first or [None] * len(states))
+
+
+def _given(grads: Sequence[Tensor | None], states: Sequence[Tensor]) -> list[Tensor]:
+    """Gradients of the last states; none where nobody asked for them."""
+    if all(grad is None for grad in grads):
+        return []
+    return [
+        torch.zeros_like(state) if grad is None else grad.contiguous()
+        for grad, state in zip(grads, states, strict=True)
+    ]

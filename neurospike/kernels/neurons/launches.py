@@ -7,6 +7,7 @@ Nothing here imports Triton. Measured choices come from ``kernels.tuning`` as
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -98,6 +99,11 @@ def launch(kernel: Any, x: Tensor, made: Plan, *args: Any, **constants: Any) -> 
             *args, **constants, BLOCK=config.block, STEPS=config.steps, num_warps=config.warps,
             enable_fp_fusion=False,
         )  # fmt: skip
+
+
+def padded(states: Sequence[Tensor], count: int) -> tuple[Tensor | None, ...]:
+    """So many arguments of a kernel, None for each state that there is not."""
+    return *states, *(None,) * (count - len(states))
 
 
 def sizes(x: Tensor) -> tuple[int, int]:

@@ -169,8 +169,12 @@ def adaptive(
     """
     name = _resolve(backend, x, rule.surrogate, eager=True)
     if name != "reference":
-        functions = _module(name, cpu="adaptive_autograd", gpu="gpu_states")
-        fused: tuple[Tensor, ...] = functions.Adaptive.apply(x, gains, rule, *(states or ()))
+        from neurospike.kernels.neurons import autograd
+
+        passes = _module(name, cpu="adaptive_cpu", gpu="adaptive_gpu")
+        fused: tuple[Tensor, ...] = autograd.SeveralStates.apply(  # type: ignore[no-untyped-call]
+            x, gains, rule, passes, *(states or ())
+        )
         return fused[0], fused[1:] if states else None
     first = states or (x.new_zeros(x.shape[1:]),) * rule.states
     s, last = adaptive_reference.adaptive(x, first, gains.to(x.dtype), rule)
@@ -191,8 +195,12 @@ def cuba(
     """
     name = _resolve(backend, x, rule.surrogate, eager=True, real=rule.scale == 0)
     if name != "reference":
-        functions = _module(name, cpu="cuba_autograd", gpu="gpu_states")
-        fused: tuple[Tensor, ...] = functions.Cuba.apply(x, keep, rule, *(states or ()))
+        from neurospike.kernels.neurons import autograd
+
+        passes = _module(name, cpu="cuba_cpu", gpu="cuba_gpu")
+        fused: tuple[Tensor, ...] = autograd.SeveralStates.apply(  # type: ignore[no-untyped-call]
+            x, keep, rule, passes, *(states or ())
+        )
         return fused[0], fused[1:] if states else None
     i, v = states or (x.new_zeros(x.shape[1:]),) * 2
     s, last = cuba_reference.cuba(x, (i, v), keep, rule)

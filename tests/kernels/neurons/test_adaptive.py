@@ -12,7 +12,6 @@ from neurospike.functional.adaptive import AdaptiveRule
 from neurospike.functional.surrogate import ATan, FastSigmoid, Rectangle, Surrogate
 from neurospike.kernels.neurons import numba as kernels
 from neurospike.kernels.neurons import select
-from neurospike.kernels.neurons.adaptive_autograd import chunk_columns
 
 SIZES = [(0, 2, 3), (3, 0, 4), (1, 1, 1), (1, 63, 1), (2, 3, 17), (9, 5, 7)]
 MANY_CHUNKS = (7, 100, 45)
@@ -77,7 +76,7 @@ def test_matches_the_reference(shape: tuple[int, ...], dtype: torch.dtype) -> No
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 def test_matches_the_reference_over_many_chunks(dtype: torch.dtype) -> None:
     T, B, C = MANY_CHUNKS
-    assert chunk_columns(2 * T, 4) < B * C
+    assert kernels.chunk_columns(2 * T, 4) < B * C
     for rule in RULES[::2]:
         check(MANY_CHUNKS, rule, dtype, start=True)
 
