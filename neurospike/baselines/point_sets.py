@@ -44,17 +44,17 @@ def gather_points(x: Tensor, index: Tensor) -> Tensor:
     return x.reshape(-1, channels).index_select(0, rows).view(*index.shape, channels)
 
 
-def squared_distances(a: Tensor, b: Tensor) -> Tensor:
+def squared_distances(points: Tensor, axes: Tensor) -> Tensor:
     """Squared distance of every pair, axis by axis: exact far from the origin too.
 
     Shape
     -----
-    a, b: (B, M, 3), (B, N, 3)
-    out:  (B, M, N)
+    points, axes: (..., M, 3), (..., 3, N), the latter contiguous to be read at speed
+    out: (..., M, N)
     """
-    total = a.new_zeros(())
-    for axis in range(a.shape[2]):
-        apart = a[:, :, None, axis] - b[:, None, :, axis]
+    total = points.new_zeros(())
+    for axis in range(points.shape[-1]):
+        apart = points[..., axis, None] - axes[..., axis, None, :]
         total = torch.addcmul(total, apart, apart)
     return total
 
@@ -70,10 +70,15 @@ def nearest_points(centres: Tensor, points: Tensor, count: int) -> Tensor:
 
     Cost
     ----
-    3 MACs and 3 subtractions a pair; one (B, M, N) tensor.
+    3 MACs and 3 subtractions a pair; one (M, N) tensor.
     """
-    distances = squared_distances(centres, points)
-    return distances.topk(min(count, points.shape[1]), largest=False).indices
+    axes = points.mT.contiguous()
+    count = min(count, points.shape[1])
+    found = torch.empty(*centres.shape[:2], count, dtype=torch.int64, device=points.device)
+    for cloud in range(len(found)):  # distances of one at a time stay in cache
+        distances = squared_distances(centres[cloud], axes[cloud])
+        found[cloud] = distances.topk(count, largest=False).indices
+    return found
 
 
 @torch.no_grad()
@@ -93,10 +98,11 @@ def farthest_points(points: Tensor, count: int) -> Tensor:
     ------
     Eldar et al., The farthest point strategy for progressive image sampling, IEEE TIP 6(9), 1997.
     """
+    axes = points.mT.contiguous()
     chosen = torch.zeros(points.shape[0], count, dtype=torch.int64, device=points.device)
     nearest = points.new_full(points.shape[:2], torch.inf)
     for step in range(1, count):
         last = gather_points(points, chosen[:, step - 1 : step])
-        nearest = torch.minimum(nearest, squared_distances(last, points)[:, 0])
+        nearest = torch.minimum(nearest, squared_distances(last, axes)[:, 0])
         chosen[:, step] = nearest.argmax(dim=1)
     return chosen

@@ -24,7 +24,7 @@ def cloud(batch: int, count: int) -> Tensor:
 def test_distances_equal_a_loop(shape: tuple[int, int, int]) -> None:
     batch, left, right = shape
     a, b = cloud(batch, left), cloud(batch, right)
-    found = squared_distances(a, b)
+    found = squared_distances(a, b.mT)
     for i in range(batch):
         for j in range(left):
             for k in range(right):
@@ -32,8 +32,9 @@ def test_distances_equal_a_loop(shape: tuple[int, int, int]) -> None:
 
 
 def test_distances_are_exact_far_from_the_origin() -> None:
-    near = torch.tensor([[[0.0, 0.0, 0.0], [0.25, 0.0, 0.0]]])
-    assert torch.equal(squared_distances(near, near), squared_distances(near + 1e4, near + 1e4))
+    near = torch.tensor([[0.0, 0.0, 0.0], [0.25, 0.0, 0.0]])
+    far = near + 1e4
+    assert torch.equal(squared_distances(near, near.mT), squared_distances(far, far.mT))
 
 
 @pytest.mark.parametrize(("count", "wanted"), [(1, 4), (4, 4), (9, 4), (30, 1)])
