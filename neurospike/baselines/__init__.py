@@ -15,10 +15,10 @@ from neurospike.baselines import (  # noqa: F401 - adds their families
     unireplknet,
     vanillanet,
 )
-from neurospike.baselines.merging import deployed
+from neurospike.baselines.merging import deployed, merges
 from neurospike.baselines.registry import Baseline, add, create, find, known
 
-__all__ = ["Baseline", "add", "create", "deployed", "find", "known", "list"]
+__all__ = ["Baseline", "add", "create", "deployed", "find", "known", "list", "merges"]
 
 
 def list() -> builtins.list[str]:

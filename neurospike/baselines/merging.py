@@ -74,6 +74,17 @@ class NormedConv(nn.Module):
             self.norm = nn.Identity()
 
 
+def merges(model: nn.Module) -> bool:
+    """Whether a network has parts that ``deployed`` makes one.
+
+    Examples
+    --------
+    >>> merges(NormedConv(nn.Conv2d(1, 2, 3))), merges(nn.Linear(1, 2))
+    (True, False)
+    """
+    return any(callable(getattr(part, "merge", None)) for part in model.modules())
+
+
 def deployed(model: M) -> M:
     """A copy of a network in the form that is deployed, in evaluation mode.
 

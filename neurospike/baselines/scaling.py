@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from neurospike.baselines.merging import deployed, merges
 from neurospike.baselines.registry import create, find
 from neurospike.errors import ArgumentError
 
@@ -44,12 +46,13 @@ def fitted(
         As ``create`` has them.
     parameters, macs
         What to come close to, one of the two: parameters of the form that trains, or
-        multiply-accumulations of one sample.
+        multiply-accumulations of one sample in the form that is deployed.
 
     Returns
     -------
-    Keyword arguments for ``create`` with ``size="cpu"``. Widths are whole multiples, so that the
-    number is met to some per cent.
+    Keyword arguments for ``create`` with ``size="cpu"``. Widths are whole multiples of heads and
+    groups, so that the number is met to some per cent, or to some 15 where few channels have many
+    heads. Activations and norms come on top of MACs, which are of matrix products.
 
     Raises
     ------
@@ -145,6 +148,10 @@ def _macs(name: str, shape: dict[str, Any], arguments: dict[str, Any]) -> float:
         image = torch.empty(
             (1, sides[0], shape["in_channels"]) if points else (1, shape["in_channels"], *sides)
         )
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
+    if merges(net):
+        # What is priced is what is deployed, and merging needs numbers.
+        net = deployed(create(name, **shape, size="cpu", **arguments)).to("meta")
+    unfused = sdpa_kernel(SDPBackend.MATH)  # torch has no price of every fused attention
+    with FlopCounterMode(display=False) as counter, torch.no_grad(), unfused:
         net(image)
     return float(counter.get_total_flops()) / 2

@@ -33,5 +33,4 @@ def deployed(model: nn.Module, recipe: Recipe) -> nn.Module:
 
 def merges(model: nn.Module) -> bool:
     """Whether a network has parts to merge, and is far enough in its training for that."""
-    parts = any(callable(getattr(part, "merge", None)) for part in model.modules())
-    return parts and all(bool(faded == 1) for faded in fading_buffers(model))
+    return baselines.merges(model) and all(bool(faded == 1) for faded in fading_buffers(model))

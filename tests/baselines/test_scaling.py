@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from neurospike import baselines
+from neurospike import baselines, hw
 from neurospike.baselines.scaling import fitted
 from neurospike.errors import ArgumentError
 
@@ -21,16 +21,14 @@ def test_parameters_are_met(name: str) -> None:
     assert sum(p.numel() for p in net.parameters()) == pytest.approx(1.87e6, rel=0.15)
 
 
-@pytest.mark.parametrize("name", ["vanillanet", "inceptionnext", "vit"])
-def test_operations_are_met(name: str) -> None:
-    wide, narrow = (fitted(name, **SHAPE, macs=macs) for macs in (60e6, 12e6))
-    assert wide != narrow
-    for arguments, macs in ((wide, 60e6), (narrow, 12e6)):
-        net = baselines.create(name, **SHAPE, size="cpu", **arguments).eval()
-        counted = torch.utils.flop_counter.FlopCounterMode(display=False)
-        with counted, torch.no_grad():
-            net(torch.rand(1, 6, 64, 64))
-        assert counted.get_total_flops() / 2 == pytest.approx(macs, rel=0.25)
+@pytest.mark.parametrize("name", ["vanillanet", "unireplknet", "inceptionnext", "vit"])
+def test_operations_are_met_as_deployed(name: str) -> None:
+    # A width less or more is up to 10 % of a narrow ViT; activations are no matrix products.
+    for macs in (60e6, 12e6):
+        arguments = fitted(name, **SHAPE, macs=macs)
+        net = baselines.deployed(baselines.create(name, **SHAPE, size="cpu", **arguments))
+        found = hw.count(net, torch.rand(1, 6, 64, 64)).macs
+        assert found == pytest.approx(macs, rel=0.15), macs
 
 
 @pytest.mark.parametrize(
