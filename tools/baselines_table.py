@@ -34,6 +34,7 @@ from neurospike.train.opponents import TWIN, with_baseline
 from neurospike.train.recipe import Recipe
 from neurospike.train.sweeping.workers import Failure, run_on_cores
 
+RECIPE = "recipe.json"
 RESULT = "result.json"
 BEST_WEIGHTS = "best.safetensors"
 SPIKING = "spiking"
@@ -84,9 +85,11 @@ def train(plan: Plan, job: Job) -> dict[str, Any]:
     """The run's result, from its folder if it has ended."""
     folder = job.folder(plan.runs)
     result = folder / RESULT
+    recipe = job.recipe(plan.epochs)
+    check_same(recipe, folder)
     if not result.is_file():
         fit(
-            job.recipe(plan.epochs),
+            recipe,
             out=folder,
             root=plan.roots[job.task],
             seed=job.seed,
@@ -97,8 +100,35 @@ def train(plan: Plan, job: Job) -> dict[str, Any]:
     return found
 
 
+def check_same(recipe: Recipe, folder: Path) -> None:
+    """Refuse to go on with a run of another recipe, such as a trial of one epoch.
+
+    Raises
+    ------
+    ArgumentError
+        The folder holds another recipe than this one.
+    """
+    path = folder / RECIPE
+    if not path.is_file():
+        return
+    held = json.loads(path.read_text(encoding="utf-8"))
+    wanted = recipe.model_dump(mode="json")
+    other = sorted(key for key in {*held, *wanted} if held.get(key) != wanted.get(key))
+    if other:
+        raise ArgumentError(
+            f"{folder}: was run with another recipe ({', '.join(other)}); delete it, or name "
+            "another folder with --runs."
+        )
+
+
 def train_all(plan: Plan, jobs: list[Job], workers: int) -> dict[Job, dict[str, Any]]:
-    """Results of all jobs; what failed is said and left out."""
+    """Results of all jobs, in the order of the jobs.
+
+    Raises
+    ------
+    SystemExit
+        Some failed, when the others have ended: networks are chosen among all or not at all.
+    """
     found: dict[Job, dict[str, Any]] = {}
     for number, (job, result) in enumerate(run_on_cores(train, plan, jobs, workers=workers), 1):
         if isinstance(result, Failure):
@@ -110,7 +140,9 @@ def train_all(plan: Plan, jobs: list[Job], workers: int) -> dict[Job, dict[str, 
             f"{100 * result['best_validation_accuracy']:.1f} %, test "
             f"{100 * result['test_accuracy']:.1f} %, {result['seconds']:.0f} s"
         )
-    return found
+    if len(found) < len(jobs):
+        raise SystemExit(f"{len(jobs) - len(found)} of {len(jobs)} runs failed, as said above.")
+    return {job: found[job] for job in jobs}
 
 
 def say(line: str) -> None:
@@ -125,13 +157,20 @@ def first_round() -> list[Job]:
 
 
 def second_round(first: dict[Job, dict[str, Any]]) -> list[Job]:
-    """The best by validation that take images, and the spiking networks with their twins."""
+    """The best by validation that take images, and the spiking networks with their twins.
+
+    Those of sound alone are not among them: they saw other data, and cannot take clouds.
+    """
     ranked = sorted(
-        (job for job in first if baselines.find(job.model).takes == "images"),
-        key=lambda job: -first[job]["best_validation_accuracy"],
+        (job for job in first if job.task != "fsdd" and takes_images(job.model)),
+        key=lambda job: (-first[job]["best_validation_accuracy"], job.model),
     )
     names = [SPIKING, TWIN, *(job.model for job in ranked[:BEST])]
     return [Job(task, name, seed) for seed in SEEDS for task in TASKS for name in names]
+
+
+def takes_images(name: str) -> bool:
+    return baselines.find(name).takes == "images"
 
 
 def third_round(plan: Plan, second: dict[Job, dict[str, Any]]) -> list[Job]:
@@ -142,7 +181,7 @@ def third_round(plan: Plan, second: dict[Job, dict[str, Any]]) -> list[Job]:
         for job, result in second.items():
             if job.task == task and job.model not in (SPIKING, TWIN):
                 scores.setdefault(job.model, []).append(result["best_validation_accuracy"])
-        best = max(scores, key=lambda name: fmean(scores[name]))
+        best = min(scores, key=lambda name: (-fmean(scores[name]), name))
         spiking = Job(task, SPIKING, SEEDS[0])
         (one,) = read_contestants([spiking.folder(plan.runs)])
         energy = work_of(open_contestant(one, root=plan.roots[task]))["exact"].energy_pj
@@ -172,14 +211,17 @@ def _side(plan: Plan, job: Job, macs: int) -> int:
 
 
 def write_tables(plan: Plan, first: list[Job], rest: list[Job], page: Path) -> None:
-    """Put tables between the page's markers: each data set's networks, then all baselines once."""
+    """Put tables between the page's markers: each data set's networks, then all baselines once.
+
+    Those of sound alone, trained once, stand among the networks of FSDD.
+    """
     parts = []
+    of_sound = [job for job in first if job.task == "fsdd"]
     for task in TASKS:
-        jobs = [job for job in rest if job.task == task]
+        jobs = [job for job in [*rest, *of_sound] if job.task == task]
         parts.append(f"### {task}, {len(SEEDS)} seeds\n\n{_table(plan, jobs)}")
-    for task in ("solids", "fsdd"):
-        jobs = [job for job in first if job.task == task]
-        parts.append(f"### Every baseline on {task}, one seed\n\n{_table(plan, jobs)}")
+    jobs = [job for job in first if job.task == "solids"]
+    parts.append(f"### Every baseline on solids, one seed\n\n{_table(plan, jobs)}")
     text = page.read_text(encoding="utf-8")
     before, _, after = text.partition(BEGIN)
     _, _, after = after.partition(END)
@@ -187,11 +229,9 @@ def write_tables(plan: Plan, first: list[Job], rest: list[Job], page: Path) -> N
 
 
 def _table(plan: Plan, jobs: list[Job]) -> str:
-    ended = [job.folder(plan.runs) for job in jobs if (job.folder(plan.runs) / RESULT).is_file()]
-    if len(ended) < 2:
-        return "Not run yet."
-    html = plan.runs / f"{jobs[0].task}-{len(ended)}.html"
-    rows = table(compare(ended, root=plan.roots[jobs[0].task], html=html, tick=say))
+    folders = [job.folder(plan.runs) for job in jobs]
+    html = plan.runs / f"{jobs[0].task}-{len(folders)}.html"
+    rows = table(compare(folders, root=plan.roots[jobs[0].task], html=html, tick=say))
     lines = [" | ".join(rows[0]), " | ".join("---" for _ in rows[0])]
     lines += [" | ".join(row.values()) for row in rows]
     return "\n".join(f"| {line} |" for line in lines)
