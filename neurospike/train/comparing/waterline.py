@@ -127,7 +127,7 @@ def measure_waterline(opened: Opened, machine: Machine) -> Waterline:
     """
     model, sample = opened.model, opened.inputs[0]
     counts = hw.count(model, sample, **opened.counting)
-    operations = {row.name: row.macs + row.synops for row in counts.layers}
+    operations = _by_path(counts)
     runs: list[dict[str, _Seen]] = []
     totals = []
     with torch.no_grad():
@@ -148,7 +148,15 @@ def measure_waterline(opened: Opened, machine: Machine) -> Waterline:
         )
         for name, one in runs[0].items()
     ]
-    return Waterline(sum(operations.values()), min(totals), tuple(layers), machine)
+    return Waterline(counts.macs + counts.synops, min(totals), tuple(layers), machine)
+
+
+def _by_path(counts: hw.Counts) -> dict[str, float]:
+    """Operations at each path, where a layer and functions beside it may have a row each."""
+    found: dict[str, float] = {}
+    for row in counts.layers:
+        found[row.name] = found.get(row.name, 0.0) + row.macs + row.synops
+    return found
 
 
 @dataclass
