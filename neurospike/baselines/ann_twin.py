@@ -54,7 +54,7 @@ def ann_twin(
     taken = _parameters(model)
     sizes = {"in_features": in_channels, **_classes(taken, num_classes, arguments)}
     for name, value in sizes.items():
-        if name in arguments and arguments[name] != value:
+        if name != "classes" and name in arguments and arguments[name] != value:
             raise ArgumentError(
                 f"baselines.create.{name}: must be the data's {value}; got {arguments[name]}. "
                 "Leave it out."

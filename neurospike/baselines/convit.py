@@ -187,8 +187,10 @@ class ConViT(nn.Module):
                 f"the network was built; got {x.shape[-2]} x {x.shape[-1]}."
             )
         tokens = self.patches(x).flatten(2).mT + self.positions
+        # Weights loaded as they were stored may be wider or narrower than a new network's.
+        offsets = self.offsets.to(self.positions.dtype)
         for block in self.blocks[: self.local]:
-            tokens = block(tokens, self.offsets)
+            tokens = block(tokens, offsets)
         tokens = torch.cat((self.class_token.expand(len(x), -1, -1), tokens), 1)
         for block in self.blocks[self.local :]:
             tokens = block(tokens)

@@ -116,7 +116,7 @@ class Sized(Classes):
 
 
 class Pyramid(Classes):
-    """PVT: positions for every stage, for square images only in transformers."""
+    """PVT: positions for every stage, which transformers has for square images and its strides."""
 
     def _sides(
         self, in_channels: int, image_size: tuple[int, int], _arguments: Mapping[str, Any]
@@ -125,15 +125,29 @@ class Pyramid(Classes):
 
     def _finish(self, network: Any, image_size: tuple[int, int]) -> nn.Module:
         height, width = image_size
-        if height != width:
-            for embedding in network.pvt.encoder.patch_embeddings:
-                height, width = (side // embedding.patch_size[0] for side in (height, width))
-                old = embedding.position_embeddings
-                first = 0 if embedding.cls_token is None else 1
-                positions = torch.empty(1, first + height * width, old.shape[-1], device=old.device)
-                nn.init.trunc_normal_(positions, std=network.config.initializer_range)
-                embedding.position_embeddings = nn.Parameter(positions)
+        for embedding in network.pvt.encoder.patch_embeddings:
+            height, width = (side // embedding.patch_size[0] for side in (height, width))
+            old = embedding.position_embeddings
+            first = 0 if embedding.cls_token is None else 1
+            positions = torch.empty(1, first + height * width, old.shape[-1], device=old.device)
+            nn.init.trunc_normal_(positions, std=network.config.initializer_range)
+            embedding.position_embeddings = nn.Parameter(positions)
         return Logits(network)
+
+
+class Convolutional(Classes):
+    """CvT, without the stochastic depth of transformers, which drops shortcuts with branches: a
+    sample that it hits goes on as zeros."""
+
+    def _sides(
+        self, in_channels: int, image_size: tuple[int, int], arguments: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        if any(arguments.get("drop_path_rate", ())):
+            raise ArgumentError(
+                "baselines.create.drop_path_rate: must be 0 for cvt, since transformers drops its "
+                f"shortcuts too; got {arguments['drop_path_rate']}."
+            )
+        return super()._sides(in_channels, image_size, arguments)
 
 
 class Windows(Sized):
@@ -171,7 +185,11 @@ class Spectrograms(Classes):
             )
         return {"num_mel_bins": image_size[0], "max_length": image_size[1]}
 
-    def _finish(self, network: nn.Module, _image_size: tuple[int, int]) -> nn.Module:
+    def _finish(self, network: Any, _image_size: tuple[int, int]) -> nn.Module:
+        # All zeros in transformers, for weights that are loaded: two tokens would learn the same.
+        found = network.audio_spectrogram_transformer.embeddings
+        for start in (found.cls_token, found.distillation_token, found.position_embeddings):
+            nn.init.trunc_normal_(start, std=network.config.initializer_range)
         return SpectrogramLogits(network)
 
 
@@ -248,9 +266,14 @@ _add(
     Pyramid("pvt", "Pvt"),
     13.2e6,
     "arXiv:2102.12122, PVT-Tiny",
+    # Strides and reductions that leave small images something to attend to.
     cpu={
+        "patch_sizes": [2, 2, 2, 2],
+        "strides": [2, 2, 2, 2],
+        "sequence_reduction_ratios": [4, 2, 1, 1],
         "hidden_sizes": [24, 48, 96, 160],
         "num_attention_heads": [1, 2, 3, 5],
+        "depths": [1, 1, 2, 1],
         "mlp_ratios": [4, 4, 4, 4],
     },
     multiple=32,
@@ -260,14 +283,20 @@ _add(
     Sized("pvt_v2", "PvtV2"),
     3_666_760,
     "arXiv:2106.13797, PVT v2-B0 (3.4 M in the paper; 3.67 M as transformers builds it)",
-    cpu={"hidden_sizes": [16, 32, 80, 128], "num_attention_heads": [1, 2, 5, 8]},
+    cpu={
+        "strides": [2, 2, 2, 2],
+        "sr_ratios": [4, 2, 1, 1],
+        "hidden_sizes": [16, 32, 80, 128],
+        "num_attention_heads": [1, 2, 5, 8],
+    },
     multiple=32,
 )
 _add(
     "cvt",
-    Classes("cvt", "Cvt"),
+    Convolutional("cvt", "Cvt"),
     20.0e6,
     "arXiv:2103.15808, CvT-13",
+    published={"drop_path_rate": [0.0, 0.0, 0.0]},
     cpu={
         "embed_dim": [32, 64, 128],
         "num_heads": [1, 2, 4],

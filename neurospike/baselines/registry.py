@@ -185,7 +185,7 @@ def _checked(
                 f"baselines.create.{argument}: must be a whole number, at least {low}, for "
                 f"{family.name}; got {value!r}."
             )
-    sides = [image_size] * 2 if isinstance(image_size, int) else list(image_size)
+    sides = list(image_size) if isinstance(image_size, (list, tuple)) else [image_size] * 2
     step = family.multiple
     if family.takes == "model":
         return sides[0], sides[-1]

@@ -19,6 +19,7 @@ from neurospike import models
 from neurospike.files import write_atomically
 from neurospike.nn.together import processes
 from neurospike.train.deploying import rounded
+from neurospike.train.fading import fading_buffers
 from neurospike.train.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -121,7 +122,9 @@ class RunFolder(lightning.Callback):
             **metrics,
         }
         self.history.append(row)
-        improved = validated and metrics.get(self._column, 0.0) >= self.best
+        # What still fades cannot be deployed, however well it does.
+        ready = all(bool(faded == 1) for faded in fading_buffers(pl_module.model))
+        improved = validated and ready and metrics.get(self._column, 0.0) >= self.best
         if improved:
             self.best = metrics.get(self._column, 0.0)
             self.best_epoch = int(trainer.current_epoch)

@@ -33,10 +33,12 @@ def build_optimizer(model: nn.Module, part: OptimizerPart) -> Optimizer:
 def _decaying(parameters: list[nn.Parameter], part: OptimizerPart) -> list[dict[str, Any]]:
     if part.name == "sgd":
         return [{"params": parameters, "weight_decay": part.weight_decay}]
-    # One-dimensional parameters are biases and norms: decaying them only shrinks their scale.
+    # One number a channel is a bias, a norm or a scale: decaying them only shrinks what they scale.
+    whole = [p for p in parameters if p.ndim > 1 and p.numel() > p.shape[0]]
+    kept = {id(p) for p in whole}
     return [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": part.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": whole, "weight_decay": part.weight_decay},
+        {"params": [p for p in parameters if id(p) not in kept], "weight_decay": 0.0},
     ]
 
 

@@ -68,6 +68,18 @@ def test_gates_multiply_what_came_before() -> None:
         torch.testing.assert_close(layer(x), layer.leave(product))
 
 
+def test_branches_of_the_small_size_are_felt_from_the_start() -> None:
+    felt: list[float] = []
+    model = small().eval()
+    for part in model.modules():
+        if isinstance(part, GatedConv):
+            part.register_forward_hook(lambda _m, _args, out: felt.append(out.std().item()))
+    with torch.no_grad():
+        model(torch.randn(2, 2, 32, 32))
+    assert len(felt) == 6
+    assert min(felt) > 1e-3
+
+
 def test_scale_of_branches_starts_as_asked() -> None:
     model = small(layer_scale=0.0).eval()
     assert isinstance(model, HorNet)

@@ -79,7 +79,9 @@ def test_samples_stand_alone(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_learns(name: str) -> None:
-    checks.assert_learns(small(name), images(name, 6), classes=3)
+    # Of CvT's last layer only the class token is read, and its query passes no convolution.
+    idle = "stages.2.layers.2.attention.attention.convolution_projection_query"
+    checks.assert_learns(small(name), images(name, 6), classes=3, idle=idle)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -88,6 +90,45 @@ def test_images_need_not_be_square(name: str, size: tuple[int, int]) -> None:
     with torch.no_grad():
         logits = small(name, size=size).eval()(images(name, 1, size))
     assert logits.shape == (1, 3)
+
+
+def test_strides_of_one_s_own_fit_square_images_too() -> None:
+    strides = {"patch_sizes": [4, 4, 2, 2], "strides": [4, 4, 2, 2]}
+    shape = {"in_channels": 2, "num_classes": 3, "image_size": 64}
+    net = baselines.create("pvt", **shape, size="cpu", **strides).eval()
+    with torch.no_grad():
+        assert net(images("pvt", 1, (64, 64))).shape == (1, 3)
+
+
+@pytest.mark.parametrize("name", ["pvt", "pvt_v2"])
+def test_a_small_pyramid_has_something_to_attend_to(name: str) -> None:
+    keys: list[int] = []
+    net = small(name, size=64).eval()
+    for part_name, part in net.named_modules():
+        if part_name.endswith(".key"):
+            part.register_forward_hook(lambda _m, _args, out: keys.append(out.shape[1]))
+    with torch.no_grad():
+        net(images(name, 1, (64, 64)))
+    assert min(keys) >= 16
+
+
+def test_no_sample_of_cvt_is_dropped_with_its_shortcut() -> None:
+    with torch.device("meta"):
+        net = baselines.create("cvt", in_channels=3, num_classes=2, image_size=224)
+    drops = [part for part in net.modules() if type(part).__name__ == "CvtDropPath"]
+    assert all(part.drop_prob == 0 for part in drops)
+    with pytest.raises(ArgumentError, match="drop_path_rate: must be 0 for cvt"):
+        baselines.create(
+            "cvt", in_channels=3, num_classes=2, image_size=64, drop_path_rate=[0, 0, 0.1]
+        )
+
+
+def test_tokens_of_ast_start_apart() -> None:
+    found = dict(small("ast").named_parameters())
+    tokens = [found[f"network.audio_spectrogram_transformer.embeddings.{name}"]
+              for name in ("cls_token", "distillation_token", "position_embeddings")]  # fmt: skip
+    assert all(token.std() > 0.01 for token in tokens)
+    assert not torch.equal(tokens[0], tokens[1])
 
 
 @pytest.mark.parametrize("name", ["cvt", "poolformer", "resnet"])

@@ -133,7 +133,7 @@ def test_samples_stand_alone(count: int) -> None:
 
 
 def test_learns() -> None:
-    checks.assert_learns(small(3, 2), clouds(6), 2)
+    checks.assert_learns(small(3, 2), clouds(6, 300), 2)  # 4 points in the last stage
 
 
 def test_wrong_input_and_arguments_are_refused() -> None:

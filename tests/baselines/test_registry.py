@@ -46,6 +46,8 @@ BAD = {
     "three": ("convnext", {"image_size": (32, 32, 32)}, r"image_size: .*; got \[32, 32, 32\]"),
     "small": ("resnet", {"image_size": 0}, "must be a whole number above 0 for resnet; got 0"),
     "negative": ("vit", {"image_size": -16}, "must be a multiple of 16 for vit; got -16"),
+    "half a pixel": ("vit", {"image_size": 64.0}, "must be a multiple of 16 for vit; got 64.0"),
+    "no size": ("vit", {"image_size": None}, "must be a multiple of 16 for vit; got None"),
     "size": ("convnext", {"size": "huge"}, "size: must be published or cpu; got 'huge'"),
     "argument": ("hornet", {"depht": 3}, "hornet: got an unexpected keyword argument 'depht'"),
 }

@@ -82,6 +82,16 @@ def test_delays_have_their_own_rate_and_never_decay() -> None:
     assert [g["lr"] for g in (deep, flat, delays)] == [1e-2, 1e-2, 0.1]
 
 
+def test_one_number_a_channel_never_decays_however_it_is_shaped() -> None:
+    model = nn.Module()
+    model.scale = nn.Parameter(torch.ones(4, 1, 1))
+    model.kernel = nn.Parameter(torch.ones(4, 1, 3))
+    model.token = nn.Parameter(torch.ones(1, 1, 4))
+    decaying, kept = build_optimizer(model, OptimizerPart(name="adamw", lr=1e-3)).param_groups
+    assert kept["params"] == [model.scale]
+    assert len(decaying["params"]) == 2
+
+
 @pytest.mark.parametrize("name", ["constant", "multistep", "onecycle"])
 def test_delays_fall_along_a_cosine_whatever_the_schedule(name: str) -> None:
     model = network()

@@ -32,4 +32,5 @@ def test_a_run_fades_its_activations_and_opens_merged(tmp_path: Path) -> None:
     found = fit(recipe, out=tmp_path / "run", progress=False)
     model, _, _ = open_run(found.checkpoint)
     assert found.epochs == 3
-    assert not merges(model) or sum(p.numel() for p in model.parameters()) < found.parameters
+    assert found.best_epoch >= 2  # in the first of the three they bend
+    assert sum(p.numel() for p in model.parameters()) < found.parameters
