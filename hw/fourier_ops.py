@@ -12,6 +12,11 @@ COMPLEX_MACS = 4
 """Multiplications of one complex product, which also add twice: four multiply-accumulations."""
 
 
+def macs_each(*factors: Tensor) -> int:
+    """Multiply-accumulations of one product of these numbers."""
+    return COMPLEX_MACS if all(factor.is_complex() for factor in factors) else 1
+
+
 def transform(source: Tensor, out: Tensor, dims: list[int]) -> Operations:
     """A transform over ``dims``, real to complex, complex to real, or complex to complex.
 

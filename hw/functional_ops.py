@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from neurospike.hw.fan_out import conv_fan_out, events_through, shape_of, transposed_fan_out
-from neurospike.hw.fourier_ops import COMPLEX_MACS, transform
+from neurospike.hw.fourier_ops import macs_each, transform
 from neurospike.hw.operations import Operations, total
 from neurospike.hw.origins import Kind, Origin, Origins, Trail
 from neurospike.hw.rules_stateless import INTERPOLATION_TAPS, folded_norm
@@ -91,7 +91,7 @@ class Operands:
     def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
         self.args = args
         self.kwargs = kwargs
-        self.out: Tensor = first_real(out)
+        self.out: Tensor = (numbers_in(out) or flat(out))[0]
         self.tensors = [t for t in flat((*args, *kwargs.values())) if t.layout == torch.strided]
 
     def joined(self, origins: Origins) -> Origin:
@@ -111,9 +111,11 @@ def flat(value: Any) -> list[Tensor]:
     return []
 
 
-def first_real(out: Any) -> Tensor:
-    """The first tensor of numbers in a result."""
-    return next(t for t in flat(out) if t.dtype.is_floating_point or t.dtype.is_complex)
+def numbers_in(out: Any, name: str = "") -> list[Tensor]:
+    """What a function computed; integers are indices, unless a product of matrices made them."""
+    everything = flat(out)
+    found = [t for t in everything if t.dtype.is_floating_point or t.dtype.is_complex]
+    return found or (everything if name in _WEIGHTED else [])
 
 
 def pointwise(name: str, args: Operands, origins: Origins) -> Stray:
@@ -135,9 +137,7 @@ def pointwise(name: str, args: Operands, origins: Origins) -> Stray:
         if spikes and name == "mul":
             return Stray(Operations(), Origin(max(kinds)))
         macs = args.out.numel() if min(kinds) == Kind.REAL else 0
-        if all(t.is_complex() for t in wide):
-            macs *= COMPLEX_MACS
-        return Stray(Operations(macs=macs, note="products"), REAL)
+        return Stray(Operations(macs=macs * macs_each(*wide), note="products"), REAL)
     return Stray(Operations(), REAL)
 
 
@@ -180,7 +180,7 @@ def _product(a: Tensor, b: Tensor, origins: Origins) -> Operations:
         return Operations(synops=total(a) * m)
     if right:
         return Operations(synops=total(b) * n)
-    return Operations(macs=math.prod(a.shape[:-2]) * n * k * m)
+    return Operations(macs=math.prod(a.shape[:-2]) * n * k * m * macs_each(a, b))
 
 
 def _weighted(operations: Operations, biased: bool, outputs: int) -> Stray:
@@ -229,9 +229,10 @@ def _convolution(args: Operands, origins: Origins) -> Stray:
         )
         found = Operations(synops=events_through(x, fan_out) * targets)
     elif transposed:
-        found = Operations(macs=x.numel() * targets * math.prod(kernel))
+        found = Operations(macs=x.numel() * targets * math.prod(kernel) * macs_each(x, weight))
     else:
-        found = Operations(macs=args.out.numel() * weight.shape[1] * math.prod(kernel))
+        products = args.out.numel() * weight.shape[1] * math.prod(kernel)
+        found = Operations(macs=products * macs_each(x, weight))
     return _weighted(found, bias is not None, args.out.numel())
 
 
@@ -256,6 +257,11 @@ def _layer_norm(args: Operands, _origins: Origins) -> Stray:
 
 
 def _batch_norm(args: Operands, origins: Origins) -> Stray:
+    training = args.args[5]
+    return (_layer_norm if training else _folded_norm)(args, origins)
+
+
+def _folded_norm(args: Operands, origins: Origins) -> Stray:
     x = args.tensors[0]
     return Stray(folded_norm(x.numel(), origins.of(x).trail), REAL)
 
@@ -280,7 +286,7 @@ def _interpolated(taps: int) -> Callable[[Operands, Origins], Stray]:
 
 
 _WEIGHTED: dict[str, Callable[[Operands, Origins], Stray]] = {
-    **dict.fromkeys(("mm", "bmm", "mv", "dot", "vdot"), _matmul),
+    **dict.fromkeys(("mm", "bmm", "mv", "dot", "vdot", "_int_mm"), _matmul),
     **dict.fromkeys(("addmm", "baddbmm", "addmv", "addbmm"), _added_matmul),
     "linear": _linear,
     "convolution": _convolution,
@@ -297,11 +303,12 @@ _WEIGHTED: dict[str, Callable[[Operands, Origins], Stray]] = {
 }
 
 _OTHERS: dict[str, Callable[[Operands, Origins], Stray]] = {
-    "native_layer_norm": _layer_norm,
+    # Without statistics of training, a BatchNorm takes those of its input, as InstanceNorm does.
     **dict.fromkeys(
-        ("native_batch_norm", "_native_batch_norm_legit_no_training", "cudnn_batch_norm"),
-        _batch_norm,
+        ("native_layer_norm", "native_group_norm", "_native_batch_norm_legit"), _layer_norm
     ),
+    **dict.fromkeys(("native_batch_norm", "cudnn_batch_norm"), _batch_norm),
+    "_native_batch_norm_legit_no_training": _folded_norm,
     **dict.fromkeys(
         (
             "avg_pool1d",

@@ -121,9 +121,23 @@ def upsample(call: Call) -> Operations:
 INTERPOLATION_TAPS = {"linear": 2, "bilinear": 4, "trilinear": 8, "bicubic": 16}
 
 
-@counts(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+@counts(
+    nn.BatchNorm1d,
+    nn.BatchNorm2d,
+    nn.BatchNorm3d,
+    nn.SyncBatchNorm,
+    nn.InstanceNorm1d,
+    nn.InstanceNorm2d,
+    nn.InstanceNorm3d,
+)
 def batch_norm(call: Call) -> Operations:
-    """Folded into the synapses before it; what is left is their bias."""
+    """Folded into the synapses before it; what is left is their bias.
+
+    Only statistics of training fold: a layer that keeps none takes those of each input.
+    """
+    layer: Any = call.layer
+    if layer.running_mean is None:
+        return token_norm(call)
     return folded_norm(call.values.numel(), call.trail)
 
 
@@ -136,7 +150,7 @@ def folded_norm(numbers: int, trail: int) -> Operations:
     return Operations(macs=numbers, note="scale and shift")
 
 
-@counts(nn.LayerNorm, nn.RMSNorm, "neurospike.baselines.metaformer.ImageNorm")
+@counts(nn.LayerNorm, nn.RMSNorm, nn.GroupNorm, "neurospike.baselines.metaformer.ImageNorm")
 def token_norm(call: Call) -> Operations:
     """Statistics of each input, at run time: nothing folds."""
     n = call.values.numel()

@@ -16,6 +16,7 @@ counts(
     "timm.models.levit.Downsample",
 )(moves)
 counts(
+    "timm.layers.norm.GroupNorm",
     "timm.layers.norm.LayerNorm",
     "timm.layers.norm.LayerNorm2d",
     "timm.layers.norm.LayerNormFp32",

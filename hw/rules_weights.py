@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from neurospike.hw.fan_out import conv_fan_out, events_through, shape_of, transposed_fan_out
+from neurospike.hw.fourier_ops import macs_each
 from neurospike.hw.operations import Call, Operations, Synapses, total
 from neurospike.hw.origins import tensors_in
 from neurospike.hw.registry import counts
@@ -28,7 +29,7 @@ def linear(call: Call) -> Synapses:
     return Synapses(
         values=values,
         spikes=call.spikes,
-        dense_macs=rows * inputs * outputs,
+        dense_macs=rows * inputs * outputs * macs_each(values),
         synops=lambda: total(values) * outputs,
         effective=effective_pairs(call),
         fan_out=outputs,
@@ -56,10 +57,11 @@ def convolution(call: Call) -> Synapses:
         return conv_fan_out(spatial, kernel, stride, padding, dilation, border)
 
     targets = layer.out_channels // layer.groups
+    window = layer.in_channels // layer.groups * math.prod(kernel)
     return Synapses(
         values=values,
         spikes=call.spikes,
-        dense_macs=out.numel() * (layer.in_channels // layer.groups) * math.prod(kernel),
+        dense_macs=out.numel() * window * macs_each(values),
         synops=lambda: events_through(values, fan_out()) * targets,
         effective=effective_pairs(call),
         fan_out=math.prod(kernel) * targets,
@@ -89,7 +91,7 @@ def transposed_convolution(call: Call) -> Synapses:
     return Synapses(
         values=values,
         spikes=call.spikes,
-        dense_macs=values.numel() * targets * math.prod(kernel),
+        dense_macs=values.numel() * targets * math.prod(kernel) * macs_each(values),
         synops=lambda: (
             events_through(
                 values, transposed_fan_out(spatial, kernel, stride, padding, extra, dilation)

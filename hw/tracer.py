@@ -11,7 +11,14 @@ from torch import Tensor, nn
 
 from neurospike.errors import UncountedLayerError
 from neurospike.hw.conventions import Convention, Place
-from neurospike.hw.functional_ops import Operands, Stray, count_function, flat, pointwise
+from neurospike.hw.functional_ops import (
+    Operands,
+    Stray,
+    count_function,
+    flat,
+    numbers_in,
+    pointwise,
+)
 from neurospike.hw.ledger import Ledger
 from neurospike.hw.operations import Call, Operations, Synapses
 from neurospike.hw.origins import Kind, Origin, Origins, Trail, tensors_in
@@ -166,12 +173,12 @@ class Tracer(PassWatcher):  # type: ignore[no-untyped-call]
                 )
 
     def _function(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
-        results = [t for t in flat(out) if t.dtype.is_floating_point or t.dtype.is_complex]
-        if not results:
-            return  # indices, masks and sizes
         namespace, _, name = func._schema.name.partition("::")
         in_place = name.endswith("_") and not name.endswith("__")
         base = name[:-1] if in_place else name
+        results = numbers_in(out, base)
+        if not results or torch.Tag.inplace_view in func.tags:
+            return  # indices, masks and sizes; a tensor seen in another shape
         storages = {t.untyped_storage()._cdata for t in flat((*args, *kwargs.values()))}
         if not in_place and "out" not in kwargs and _only_views(results, storages):
             return

@@ -231,6 +231,32 @@ def test_recurrent_cells(kind) -> None:
     assert counted.acs == 2 * gates * 5
 
 
+@pytest.mark.parametrize(
+    "norm",
+    [
+        nn.LayerNorm((4, 5, 5)),
+        nn.GroupNorm(2, 4),
+        nn.InstanceNorm2d(4),
+        nn.InstanceNorm2d(4, affine=True),
+        nn.BatchNorm2d(4, track_running_stats=False),
+    ],
+    ids=str,
+)
+def test_norms_that_take_statistics_at_inference_do_not_fold(norm) -> None:
+    net = nn.Sequential(nn.Conv2d(4, 4, 1), norm)
+    counted = hw.count(net, torch.rand(2, 4, 5, 5))
+    assert [(row.macs, row.acs) for row in counted.layers] == [(400, 100), (200, 200)]
+
+
+def test_instance_norm_with_statistics_of_training_folds() -> None:
+    for norm, x in (
+        (nn.InstanceNorm1d(4, track_running_stats=True), torch.rand(2, 4, 5)),
+        (nn.InstanceNorm3d(4, track_running_stats=True), torch.rand(2, 4, 5, 1, 1)),
+    ):
+        counted = hw.count(nn.Sequential(nn.ReLU(), norm), x)
+        assert (counted.macs, counted.acs) == (20, 0)
+
+
 def test_the_rest_of_the_conventional_layers() -> None:
     x = torch.rand(2, 4, 6, 6)
     assert hw.count(nn.LayerNorm(6), x).macs == 2 * 144

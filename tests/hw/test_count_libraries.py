@@ -11,6 +11,7 @@ NUMBERS = 2 * 3 * 4 * 5
 EXPECTED = {
     "timm.layers.activations.GELU": (0, 0),
     "timm.layers.norm.LayerNorm2d": (2 * NUMBERS, 2 * NUMBERS),
+    "timm.layers.norm.GroupNorm": (2 * NUMBERS, 2 * NUMBERS),
     "timm.layers.norm.GroupNorm1": (2 * NUMBERS, 2 * NUMBERS),
     "timm.layers.layer_scale.LayerScale2d": (NUMBERS, 0),
     # A product with each scale, a square and the response's product; what channels have besides.

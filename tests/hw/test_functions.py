@@ -45,6 +45,10 @@ A, B = torch.rand(2, 3, 4), torch.rand(2, 4, 5)
         (lambda a: a * a.flip(1), (A,), 24),
         (lambda a: F.scaled_dot_product_attention(a, a, a), (A,), 2 * 2 * 3 * 3 * 4),
         (lambda a: F.layer_norm(a, (4,)), (A,), 48),
+        (lambda a: F.group_norm(a, 3), (A,), 48),
+        (lambda a: F.instance_norm(a), (A,), 48),
+        (lambda a: F.batch_norm(a, None, None, training=True), (A,), 48),
+        (lambda a: F.batch_norm(a, torch.zeros(3), torch.ones(3)), (A,), 24),
         (lambda a: F.interpolate(a, scale_factor=2, mode="linear"), (A,), 2 * 48),
     ],
 )
@@ -72,6 +76,61 @@ def test_fourier_transforms_take_5_n_log_n(function, points: int, share: float) 
 def test_complex_products_are_four_real_ones() -> None:
     found = hw.count(Does(lambda a: torch.complex(a, a) * torch.complex(a, -a)), A)
     assert found.macs * 2 == 4 * 24
+
+
+def complex_of(*shape):
+    return torch.complex(torch.rand(*shape), torch.rand(*shape))
+
+
+def test_complex_matrices_cost_what_their_numbers_cost() -> None:
+    x, y = complex_of(2, 3, 4), complex_of(2, 4, 5)
+    product = hw.count(Does(lambda a, b: torch.einsum("bij,bjk->bik", a, b)), (x, y))
+    spelt = hw.count(Does(lambda a, b: (a[..., None] * b[:, None]).sum(2)), (x, y))
+    assert product.macs == spelt.macs == 4 * 60
+    assert hw.count(nn.Linear(4, 5, dtype=torch.complex64), x).macs == 4 * 60
+    assert hw.count(nn.Conv1d(3, 5, 2, dtype=torch.complex64), x).macs == 4 * 3 * 30
+    spread = nn.ConvTranspose1d(3, 5, 2, dtype=torch.complex64)
+    assert hw.count(spread, x).macs == 4 * 4 * 30
+    # Torch takes three real convolutions for a complex one, and shows them.
+    assert hw.count(Does(lambda a: F.conv1d(a, complex_of(5, 3, 2))), x).macs == 3 * 3 * 30
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (lambda n: n @ n.transpose(1, 2), 2 * 3 * 4 * 3),
+        (lambda n: torch.einsum("bij,bkj->bik", n, n), 2 * 3 * 4 * 3),
+        (lambda n: F.linear(n, torch.ones(7, 4, dtype=torch.long)), 2 * 3 * 4 * 7),
+        (lambda n: F.conv1d(n, torch.ones(5, 3, 2, dtype=torch.long)), 2 * 5 * 3 * 3 * 2),
+        (lambda n: torch._int_mm(*2 * (n.new_ones(32, 32, dtype=torch.int8),)), 32**3),
+        (lambda n: n * n + n, 0),  # what indices are made with
+    ],
+)
+def test_products_of_integer_matrices_are_counted(function, expected: int) -> None:
+    assert macs(lambda a: function((10 * a).long()).float(), A) == expected
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda a: a.clone().unsqueeze_(0).squeeze_(0),
+        lambda a: a.clone().transpose_(0, 1).swapaxes_(1, 2).detach_(),
+        lambda a: a[0].clone().t_(),
+    ],
+)
+def test_views_in_place_move_nothing(function) -> None:
+    assert hw.count(Does(function), A).energy_pj == 0
+
+
+def test_views_in_place_keep_spikes() -> None:
+    events = hw.count(
+        Does(lambda a: a.clone().unsqueeze_(0)[0] @ torch.ones(4, 5)), A, inputs_are_spikes=True
+    )
+    assert (events.macs, events.synops * 2) == (0, pytest.approx(5 * float(A.sum())))
+
+
+def test_a_linear_function_of_a_vector() -> None:
+    assert hw.count(Does(lambda a: F.linear(a[0, 0], torch.ones(7, 4))), A).macs * 2 == 28
 
 
 def test_sums_between_activations() -> None:
@@ -107,18 +166,19 @@ def test_an_unknown_function_is_refused() -> None:
         hw.count(Does(lambda a: torch.linalg.qr(a).R), A)
 
 
-def test_group_norm_is_refused_as_the_conventions_say() -> None:
+def test_a_layer_without_a_rule_is_refused_as_the_conventions_say() -> None:
     net = nn.Sequential()
-    net.backbone = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.ReLU(), nn.GroupNorm(2, 4))
+    norm = nn.LocalResponseNorm(2)
+    net.backbone = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.ReLU(), norm)
     message = (
-        r"no synaptic-operation rule for 'GroupNorm' at backbone\.3; "
-        r"register one with @counts\(GroupNorm\)\."
+        r"no synaptic-operation rule for 'LocalResponseNorm' at backbone\.3; "
+        r"register one with @counts\(LocalResponseNorm\)\."
     )
     for convention in ("exact", "paper", "neurobench", "lemaire"):
         with pytest.raises(UncountedLayerError, match=message):
             hw.count(net, torch.rand(1, 3, 4, 4), convention)
-    with pytest.raises(UncountedLayerError, match="native_group_norm"):
-        hw.count(Does(lambda a: F.group_norm(a, 3)), A)
+    with pytest.raises(UncountedLayerError, match="_trilinear"):
+        hw.count(Does(lambda a: F.bilinear(a, a, torch.ones(2, 4, 4))), A)
 
 
 def test_unknown_leaves_and_hidden_parameters_are_refused() -> None:
