@@ -162,7 +162,7 @@ def test_what_has_no_twin_is_named(
 def test_a_detector_finds_the_first_classes() -> None:
     with torch.device("meta"):
         assert twin("e3dsnn_detector", 4, 2, size="cpu").classes == ("Car", "Pedestrian")
-        names = ("Van", "Tram", "Car")
+        names = ("Cyclist", "Car", "Pedestrian")
         shape = {"in_channels": 4, "num_classes": 2, "image_size": 0}
         found = baselines.create("ann-twin:e3dsnn_detector", **shape, size="cpu", classes=names)
         assert found.classes == names[:2]
