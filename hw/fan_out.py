@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Any
 
 import torch
@@ -12,26 +12,22 @@ from torch import Tensor
 
 Shape = tuple[int, ...]
 
-_CONV: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
-_TRANSPOSED: dict[int, Callable[..., Tensor]] = {
-    1: F.conv_transpose1d,
-    2: F.conv_transpose2d,
-    3: F.conv_transpose3d,
-}
 
+def _reached(length: int, linear: Callable[[Tensor], Tensor]) -> Tensor:
+    """float64 (length,) outputs that each position feeds through a map with unit weights.
 
-def adjoint_of_ones(shape: Sequence[int], linear: Callable[[Tensor], Tensor]) -> Tensor:
-    """float64 fan-out of every position: the gradient of the sum of a map with unit weights.
-
-    A position that a window meets k times gets k, whatever the border mode does to it.
+    A position that a window meets k times gets k, whatever the border does to it. Every position
+    is sent through by itself: below autograd, where functions are counted, there is no gradient.
     """
-    with torch.enable_grad():
-        x = torch.zeros(1, 1, *shape, dtype=torch.float64, requires_grad=True)
-        y = linear(x).sum()
-        if not y.requires_grad:
-            return torch.zeros(tuple(shape), dtype=torch.float64)
-        (gradient,) = torch.autograd.grad(y, x)
-    return gradient[0, 0]
+    return linear(torch.eye(length, dtype=torch.float64)[:, None]).sum((1, 2))
+
+
+def over_axes(lines: list[Tensor]) -> Tensor:
+    """Fan-out of every position of a grid, of which each axis has its own."""
+    grid = torch.ones((), dtype=torch.float64)
+    for line in lines:
+        grid = grid[..., None] * line
+    return grid
 
 
 @lru_cache(maxsize=256)
@@ -47,15 +43,16 @@ def conv_fan_out(
 
     ``border`` is (padding in the order of ``F.pad``, mode) where the layer pads by itself.
     """
-    ones = torch.ones(1, 1, *kernel, dtype=torch.float64)
-    apply = _CONV[len(shape)]
 
-    def linear(x: Tensor) -> Tensor:
+    def linear(x: Tensor, axis: int) -> Tensor:
+        inside = padding if isinstance(padding, str) else padding[axis]
         if border is not None:
-            return apply(F.pad(x, list(border[0]), mode=border[1]), ones, None, stride, 0, dilation)
-        return apply(x, ones, None, stride, padding, dilation)
+            last = 2 * (len(shape) - 1 - axis)  # F.pad begins with the last axis
+            x, inside = F.pad(x, list(border[0][last : last + 2]), mode=border[1]), 0
+        ones = torch.ones(1, 1, kernel[axis], dtype=torch.float64)
+        return F.conv1d(x, ones, None, stride[axis], inside, dilation[axis])
 
-    return adjoint_of_ones(shape, linear)
+    return over_axes([_reached(n, partial(linear, axis=axis)) for axis, n in enumerate(shape)])
 
 
 @lru_cache(maxsize=256)
@@ -68,11 +65,15 @@ def transposed_fan_out(
     dilation: Shape,
 ) -> Tensor:
     """float64 (*shape) outputs that each position of a transposed convolution's input feeds."""
-    ones = torch.ones(1, 1, *kernel, dtype=torch.float64)
-    apply = _TRANSPOSED[len(shape)]
-    return adjoint_of_ones(
-        shape, lambda x: apply(x, ones, None, stride, padding, output_padding, 1, dilation)
-    )
+
+    def linear(x: Tensor, axis: int) -> Tensor:
+        ones = torch.ones(1, 1, kernel[axis], dtype=torch.float64)
+        extra = output_padding[axis]
+        return F.conv_transpose1d(
+            x, ones, None, stride[axis], padding[axis], extra, 1, dilation[axis]
+        )
+
+    return over_axes([_reached(n, partial(linear, axis=axis)) for axis, n in enumerate(shape)])
 
 
 def events_through(values: Tensor, fan_out: Tensor) -> float:

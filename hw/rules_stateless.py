@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from neurospike.hw.fan_out import conv_fan_out, events_through, shape_of
+from neurospike.hw.fan_out import conv_fan_out, events_through, over_axes, shape_of
 from neurospike.hw.operations import Call, Operations
 from neurospike.hw.origins import Trail
 from neurospike.hw.registry import counts
@@ -195,13 +195,13 @@ def adaptive_average_pool(call: Call) -> Operations:
 
 def adaptive_fan_out(shape: tuple[int, ...], out: tuple[int, ...]) -> Tensor:
     """How many adaptive windows hold each position."""
-    grid = torch.ones((), dtype=torch.float64)
+    lines = []
     for size, windows in zip(shape, out, strict=True):
         line = torch.zeros(size, dtype=torch.float64)
         for w in range(windows):
             line[w * size // windows : math.ceil((w + 1) * size / windows)] += 1
-        grid = grid[..., None] * line
-    return grid
+        lines.append(line)
+    return over_axes(lines)
 
 
 def pooled(values: Tensor, fan_out: Tensor, outputs: int, spikes: bool) -> Operations:

@@ -129,6 +129,18 @@ def test_views_in_place_keep_spikes() -> None:
     assert (events.macs, events.synops * 2) == (0, pytest.approx(5 * float(A.sum())))
 
 
+def test_convolutions_of_spikes_reach_what_their_layers_reach() -> None:
+    x = (torch.rand(2, 6, 9, 8) > 0.5).float()
+    for layer, function in (
+        (nn.Conv2d(6, 4, 3, stride=2, padding=1), F.conv2d),
+        (nn.ConvTranspose2d(6, 4, 3, stride=2, padding=1), F.conv_transpose2d),
+    ):
+        spelt = Does(lambda a, f=function, own=layer: f(a, own.weight, own.bias, 2, 1))
+        expected = hw.count(layer, x, inputs_are_spikes=True)
+        found = hw.count(spelt, x, inputs_are_spikes=True)
+        assert found.synops == expected.synops > 0
+
+
 def test_a_linear_function_of_a_vector() -> None:
     assert hw.count(Does(lambda a: F.linear(a[0, 0], torch.ones(7, 4))), A).macs * 2 == 28
 
