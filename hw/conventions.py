@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from neurospike.hw.accesses import Memory, by_events, by_products, energy_pj, words
 from neurospike.hw.operations import Operations, Synapses
 from neurospike.hw.prices import memory_access_pj
 
@@ -19,6 +20,11 @@ class Place:
     batch_size: int
     steps: int
 
+    @property
+    def samples(self) -> int:
+        """Parts of a tensor that one sample holds at one step."""
+        return max(self.batch_size * max(self.steps, 1), 1)
+
 
 @dataclass(frozen=True)
 class Convention:
@@ -28,22 +34,30 @@ class Convention:
     synapses: Callable[[Synapses, Place], Operations]
     keeps_additions: bool
     """Whether biases, norms, shortcuts, pooling, delay lines and updates are part of it."""
+    access_pj: Callable[[float], float] | None = None
+    """Energy of one access to a memory of so many bytes; None where memory has no price."""
 
     def judge(self, layer: Synapses, place: Place) -> Operations:
         """What the convention counts in a layer of synapses."""
-        counted = self.synapses(layer, place)
+        counted = self._priced(self.synapses(layer, place), place)
         if not self.keeps_additions:
             return counted
         return replace(counted, delay_writes=layer.delay_writes, delay_reads=layer.delay_reads)
 
-    def others(self, operations: Operations) -> Operations:
+    def others(self, operations: Operations, place: Place) -> Operations:
         """What the convention keeps of a layer that is not synapses."""
         if self.keeps_additions:
-            return operations
+            return self._priced(operations, place)
         acs = operations.synops  # the convention's own word for an event's work
         return replace(
             operations, acs=acs, synops=0.0, updates=0.0, delay_writes=0.0, delay_reads=0.0
         )
+
+    def _priced(self, operations: Operations, place: Place) -> Operations:
+        if self.access_pj is None or not operations.accesses:
+            return operations
+        moved = energy_pj(operations.accesses, self.access_pj, samples=place.samples)
+        return replace(operations, memory_pj=operations.memory_pj + moved)
 
 
 def _exact(layer: Synapses, place: Place) -> Operations:
@@ -73,23 +87,21 @@ def _neurobench(layer: Synapses, _place: Place) -> Operations:
 
 def _lemaire(layer: Synapses, place: Place) -> Operations:
     """Accumulations, addresses and memory accesses of every event; 32-bit words."""
-    samples = max(place.batch_size * max(place.steps, 1), 1)
-    inputs = memory_access_pj(4.0 * layer.values.numel() / layer.virtual_steps / samples)
-    outputs = memory_access_pj(4.0 * layer.outputs / samples)
-    weights = memory_access_pj(4.0 * (layer.weights + layer.bias_adds / samples))
+    size = words(layer.values)
+    inputs = Memory(size * layer.values.numel() / layer.virtual_steps)
+    outputs = Memory(size * layer.outputs)
+    weights = Memory(size * (layer.weights + layer.biases), stored=True)
     if not layer.spikes:
-        reads = layer.dense_macs * (inputs + weights) + layer.outputs * outputs
-        return Operations(
-            macs=layer.dense_macs, acs=layer.bias_adds, memory_pj=reads, note=_real_note(place)
-        )
+        reads = by_products(layer.dense_macs, (inputs, weights), outputs)
+        note = _real_note(place)
+        return Operations(macs=layer.dense_macs, acs=layer.bias_adds, accesses=reads, note=note)
     reached = layer.events * layer.fan_out
-    accesses = layer.events * inputs + reached * (weights + 2 * outputs)
-    accesses += layer.bias_adds * (weights + 2 * outputs)
+    added = reached + layer.bias_adds
     return Operations(
         macs=2 * layer.events if layer.spatial else 0.0,
-        acs=reached + layer.bias_adds,
+        acs=added,
         synops=reached,
-        memory_pj=accesses,
+        accesses=by_events(layer.events, added, inputs, weights=weights, sums=outputs),
         note="addresses in MAC and AC",
     )
 
@@ -102,7 +114,7 @@ CONVENTIONS: dict[str, Convention] = {
     "exact": Convention("exact", _exact, keeps_additions=True),
     "paper": Convention("paper", _paper, keeps_additions=False),
     "neurobench": Convention("neurobench", _neurobench, keeps_additions=False),
-    "lemaire": Convention("lemaire", _lemaire, keeps_additions=True),
+    "lemaire": Convention("lemaire", _lemaire, keeps_additions=True, access_pj=memory_access_pj),
 }
 
 

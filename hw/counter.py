@@ -21,7 +21,7 @@ from neurospike.hw import (
     rules_transformers,
     rules_weights,
 )
-from neurospike.hw.conventions import CONVENTIONS
+from neurospike.hw.conventions import CONVENTIONS, Convention
 from neurospike.hw.counts import Counts
 from neurospike.hw.origins import Kind, Origin, tensors_in
 from neurospike.hw.tracer import Tracer
@@ -94,10 +94,22 @@ def count(
         raise ArgumentError(
             f"hw.count.convention: must be one of {', '.join(CONVENTIONS)}; got {convention!r}."
         )
+    found = CONVENTIONS[convention]
+    return count_by(found, module, inputs, batch_dim, inputs_are_spikes=inputs_are_spikes)
+
+
+def count_by(
+    convention: Convention,
+    module: nn.Module,
+    inputs: Any,
+    batch_dim: int = 0,
+    *,
+    inputs_are_spikes: bool = False,
+) -> Counts:
+    """As ``count``, by a convention of one's own."""
     batch, steps = _batch_of(inputs, batch_dim)
-    tracer = Tracer(module, CONVENTIONS[convention], batch=batch, steps=steps)
-    if inputs_are_spikes:
-        tracer.origins.mark(inputs, Origin(Kind.SPIKES))
+    tracer = Tracer(module, convention, batch=batch, steps=steps)
+    tracer.origins.mark(inputs, Origin(Kind.SPIKES if inputs_are_spikes else Kind.REAL))
     with torch.inference_mode(False), evaluating(module), _unfused(), tracer.watching():
         if isinstance(inputs, Mapping):
             module(**inputs)
@@ -105,7 +117,7 @@ def count(
             module(*inputs)
         else:
             module(inputs)
-    return tracer.ledger.close(convention, batch)
+    return tracer.ledger.close(convention.name, batch)
 
 
 def _batch_of(inputs: Any, batch_dim: int) -> tuple[int, int]:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from neurospike.hw.accesses import Access, Memory, by_events, by_products, held, words
 from neurospike.hw.fan_out import conv_fan_out, events_through, shape_of, transposed_fan_out
 from neurospike.hw.fourier_ops import macs_each, transform
-from neurospike.hw.operations import Operations, total
+from neurospike.hw.operations import Operations, added, total
 from neurospike.hw.origins import Kind, Origin, Origins, Trail
 from neurospike.hw.rules_stateless import INTERPOLATION_TAPS, folded_norm
 
@@ -94,6 +96,16 @@ class Operands:
         self.out: Tensor = (numbers_in(out) or flat(out))[0]
         self.tensors = [t for t in flat((*args, *kwargs.values())) if t.layout == torch.strided]
 
+    def stored(self, origins: Origins) -> bool:
+        """Whether every sample has the same operands."""
+        return all(origins.of(t).stored for t in self.tensors)
+
+    def memories(self, origins: Origins) -> tuple[list[Memory], Memory]:
+        """Where operands of one dimension or more lie, and where the result does."""
+        wide = [t for t in numbers_in(self.tensors) if t.ndim]
+        out = held(self.out, stored=self.stored(origins))
+        return [_held(t, origins) for t in wide] or [out], out
+
     def joined(self, origins: Origins) -> Origin:
         """The origin of numbers that were moved together; indices and masks do not matter."""
         found = [origins.of(t) for t in self.tensors if t.dtype == self.out.dtype]
@@ -169,26 +181,46 @@ def _sum(name: str, args: Operands, origins: Origins) -> Stray:
     return Stray(Operations(acs=max(source.numel() - outputs, 0)), REAL)
 
 
+def _held(tensor: Tensor, origins: Origins) -> Memory:
+    return held(tensor, stored=origins.of(tensor).stored)
+
+
 def _product(a: Tensor, b: Tensor, origins: Origins) -> Operations:
     """(..., n, k) times (..., k, m): dense, by the events of one side, or by coincidences."""
     n, k, m = a.shape[-2], a.shape[-1], b.shape[-1]
     left, right = (origins.of(t).kind == Kind.SPIKES for t in (a, b))
+    above, below = (_held(t, origins) for t in (a, b))
+    sums = math.prod(a.shape[:-2]) * n * m * words(a)
+    out = Memory(sums, above.stored and below.stored)
     if left and right:
-        both = (a.abs().double() @ b.abs().double()).sum()
-        return Operations(synops=float(both), note="spikes meet spikes")
+        return _coincidences(a, b, (above, below), out)
     if left:
-        return Operations(synops=total(a) * m)
+        return _events(total(a), total(a) * m, above, below, out)
     if right:
-        return Operations(synops=total(b) * n)
-    return Operations(macs=math.prod(a.shape[:-2]) * n * k * m * macs_each(a, b))
+        return _events(total(b), total(b) * n, below, above, out)
+    macs = math.prod(a.shape[:-2]) * n * k * m * macs_each(a, b)
+    return Operations(macs=macs, accesses=by_products(macs, (above, below), out))
+
+
+def _events(
+    events: float, reached: float, source: Memory, weights: Memory, out: Memory
+) -> Operations:
+    accesses = by_events(events, reached, source, weights=weights, sums=out)
+    return Operations(synops=reached, accesses=accesses)
+
+
+def _coincidences(a: Tensor, b: Tensor, memories: tuple[Memory, Memory], out: Memory) -> Operations:
+    """Every event is read, and a sum is updated where two of them meet."""
+    both = float((a.abs().double() @ b.abs().double()).sum())
+    read = (Access(total(t), memory) for t, memory in zip((a, b), memories, strict=True))
+    return Operations(
+        synops=both, note="spikes meet spikes", accesses=(*read, Access(2 * both, out))
+    )
 
 
 def _weighted(operations: Operations, biased: bool, outputs: int) -> Stray:
     trail = Trail.BIASED if biased else Trail.WEIGHTS
-    acs = float(outputs) if biased else 0.0
-    counted = Operations(
-        macs=operations.macs, synops=operations.synops, acs=acs, note=operations.note
-    )
+    counted = replace(operations, acs=float(outputs) if biased else 0.0)
     return Stray(counted, Origin(Kind.REAL, trail, events=operations.synops > 0))
 
 
@@ -221,34 +253,42 @@ def _convolution(args: Operands, origins: Origins) -> Stray:
     )
     if not transposed:
         targets //= groups
+    source, weights, out = _held(x, origins), _held(weight, origins), held(args.out)
     if origins.of(x).kind == Kind.SPIKES:
         fan_out = (
             transposed_fan_out(shape, kernel, stride, padding, extra, dilation)
             if transposed
             else conv_fan_out(shape, kernel, stride, padding, dilation)
         )
-        found = Operations(synops=events_through(x, fan_out) * targets)
-    elif transposed:
-        found = Operations(macs=x.numel() * targets * math.prod(kernel) * macs_each(x, weight))
+        reached = events_through(x, fan_out) * targets
+        found = _events(total(x), reached, source, weights, out)
     else:
-        products = args.out.numel() * weight.shape[1] * math.prod(kernel)
-        found = Operations(macs=products * macs_each(x, weight))
+        places = x.numel() * targets if transposed else args.out.numel() * weight.shape[1]
+        macs = places * math.prod(kernel) * macs_each(x, weight)
+        found = Operations(macs=macs, accesses=by_products(macs, (source, weights), out))
     return _weighted(found, bias is not None, args.out.numel())
 
 
 def _attention(args: Operands, origins: Origins) -> Stray:
+    """Scores, then the sums of values that they weigh: what two products of matrices cost."""
     query, key, value = args.args[:3]
     pairs = math.prod(query.shape[:-1]) * key.shape[-2]
-    scores = Operations(macs=pairs * query.shape[-1])
+    between = Memory(pairs)
     if query.shape[:-2] == key.shape[:-2]:
         scores = _product(query, key.transpose(-1, -2), origins)
+    else:  # several heads share a key
+        macs = pairs * query.shape[-1]
+        factors = _held(query, origins), _held(key, origins)
+        scores = Operations(macs=macs, accesses=by_products(macs, factors, between))
+    weighed, out = _held(value, origins), held(args.out)
     if origins.of(value).kind == Kind.SPIKES:
         repeats = math.prod(query.shape[:-2]) / math.prod(value.shape[:-2])
-        mixing = Operations(synops=total(value) * query.shape[-2] * repeats)
+        reached = total(value) * query.shape[-2] * repeats
+        mixing = _events(total(value), reached, weighed, between, out)
     else:
-        mixing = Operations(macs=pairs * value.shape[-1])
-    macs, synops = scores.macs + mixing.macs, scores.synops + mixing.synops
-    return Stray(Operations(macs=macs, synops=synops), REAL)
+        macs = pairs * value.shape[-1]
+        mixing = Operations(macs=macs, accesses=by_products(macs, (between, weighed), out))
+    return Stray(added((scores, mixing)), REAL)
 
 
 def _layer_norm(args: Operands, _origins: Origins) -> Stray:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
+from neurospike.hw.accesses import Accesses
 from neurospike.hw.origins import tensors_in
 from neurospike.sparse import VoxelTensor
 
@@ -82,6 +83,9 @@ class Operations:
         Energy of memory accesses, for conventions that price them.
     delay_writes, delay_reads
         Numbers added into delay lines, and taken out of them.
+    accesses
+        What is read and written, for conventions that price memory. None: a product reads a number
+        of the input and a weight, an event its weights and sums, and results are written.
     """
 
     macs: float = 0.0
@@ -93,6 +97,7 @@ class Operations:
     memory_pj: float = 0.0
     delay_writes: float = 0.0
     delay_reads: float = 0.0
+    accesses: Accesses | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +131,8 @@ class Synapses:
         Integer time steps, where the layer can tell; else None.
     virtual_steps
         Steps of ``values`` per integer step, where the layer can tell; else 1.
+    biases
+        Stored biases.
     delay_writes, delay_reads
         As in ``Operations``.
     """
@@ -145,12 +152,24 @@ class Synapses:
     note: str = ""
     delay_writes: float = 0.0
     delay_reads: float = 0.0
+    biases: int = 0
     events: float = field(init=False)
     nonzero: int = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "events", total(self.values))
         object.__setattr__(self, "nonzero", int(torch.count_nonzero(self.values)))
+
+
+def added(parts: Iterable[Operations]) -> Operations:
+    """Products, events, additions and accesses of all parts of one layer."""
+    every = tuple(parts)
+    return Operations(
+        macs=sum(part.macs for part in every),
+        acs=sum(part.acs for part in every),
+        synops=sum(part.synops for part in every),
+        accesses=tuple(access for part in every for access in part.accesses or ()),
+    )
 
 
 def total(values: Tensor) -> float:

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from torch import nn
 
 from neurospike.hw.contests import Contest, Entrant
-from neurospike.hw.counter import count
+from neurospike.hw.conventions import CONVENTIONS
+from neurospike.hw.counter import count_by
 from neurospike.hw.machine import Format, access_pj, float32, integers
 from neurospike.hw.trace import Trace
 from neurospike.hw.twin import ann_twin
 from neurospike.hw.workloads import Layer, Workload, workload
 
 SPIKING = "spiking"
+
+
+def _float_access_pj(size_bytes: float) -> float:
+    return access_pj(32, 8 * size_bytes)
+
+
+_MACHINE = replace(CONVENTIONS["lemaire"], name="machine", access_pj=_float_access_pj)
+"""Lemaire's formulas pay a whole access for 32 bits, beyond DRAM's price too; here neighbours share
+the 64 bits of one, and DRAM is the dearest, as on the spiking side."""
 
 
 def contest(
@@ -29,12 +40,12 @@ def contest(
 ) -> Contest:
     """Put a spiking network and conventional ones on one machine, on the same samples.
 
-    All pay for arithmetic and for every read and write, by the size of the memory it goes to; all
-    have the same weights, the same widths of sums, and no other reuse than registers give. The
-    quantised twin's activations have ceil(log2(T * D + 1)) bits, T steps of D spikes; it runs
-    densely, or visits only what is not zero, as the spiking network does: both are listed. What
-    no source prices (making voxels, building their index, sending the input) stands beside it and
-    is the same for both.
+    All pay for arithmetic, and for what products and events read and write, by the size of the
+    memory; additions and activations between them work in registers. All have the same weights, the
+    same widths of sums, and no other reuse than registers give. The quantised twin's activations
+    have ceil(log2(T * D + 1)) bits, T steps of D spikes; it runs densely, or visits only what is
+    not zero, as the spiking network does: both are listed. What no source prices (making voxels,
+    building their index, sending the input) stands beside it and is the same for both.
 
     Parameters
     ----------
@@ -159,17 +170,16 @@ def _event_pj(layer: Layer, value_bits: int = 0) -> float:
 def conventional(
     name: str, module: nn.Module, inputs: Any, counting: Mapping[str, Any] | None = None
 ) -> Entrant:
-    """Any torch module in float32, dense, by the accesses of Lemaire's formulas.
+    """Any torch module in float32, dense: Lemaire's accesses at this machine's prices.
 
     Raises
     ------
     UncountedLayerError
         As ``count``, whose keyword arguments ``counting`` are.
     """
-    counts = count(module, inputs, "lemaire", **(counting or {}))
+    counts = count_by(_MACHINE, module, inputs, **(counting or {}))
     form = float32()
     arithmetic = counts.macs * (form.multiply_pj + form.add_pj)
     arithmetic += (counts.acs + counts.synops) * form.add_pj
-    # Those formulas pay a whole access for 32 bits; here neighbours share the 64 of one.
-    memory = sum(layer.memory_pj for layer in counts.layers) / 2
+    memory = sum(layer.memory_pj for layer in counts.layers)
     return Entrant(name, form.name, counts.macs, arithmetic, memory)

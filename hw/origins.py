@@ -44,9 +44,12 @@ class Origin(NamedTuple):
     trail: Trail = Trail.NONE
     events: bool = False
     """Whether the numbers are sums of spike events: adding them up is the membrane's work."""
+    stored: bool = False
+    """Whether they are weights or made of weights alone, and so the same for every sample."""
 
 
-UNKNOWN = Origin(Kind.REAL)
+UNKNOWN = Origin(Kind.REAL, stored=True)
+"""Of what nobody saw being made: parameters, buffers and constants."""
 
 
 class Origins:
@@ -58,7 +61,7 @@ class Origins:
         self._limit = 4096
 
     def of(self, tensor: Tensor) -> Origin:
-        """The origin of one tensor; a boolean one is spikes, an unknown one is real."""
+        """The origin of one tensor; a boolean one is spikes, an unknown one real and stored."""
         if tensor.dtype == torch.bool:
             return Origin(Kind.SPIKES)
         found = self._known.get(address_of(tensor))
@@ -67,6 +70,10 @@ class Origins:
     def kind(self, value: Any) -> Kind:
         """The kind of everything inside a value; REAL where it holds no tensor."""
         return max((self.of(t).kind for t in tensors_in(value)), default=Kind.REAL)
+
+    def stored(self, value: Any) -> bool:
+        """Whether everything inside a value is the same for every sample."""
+        return all(self.of(t).stored for t in tensors_in(value))
 
     def mark(self, value: Any, origin: Origin) -> None:
         """Set the origin of every floating-point tensor inside a value."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from neurospike import nn as spiking
+from neurospike.hw.accesses import Memory, by_events
 from neurospike.hw.operations import Call, Operations, Synapses, total
 from neurospike.hw.registry import counts
 
@@ -72,6 +73,8 @@ def recurrent_delay(call: Call) -> Operations:
         raise TypeError(f"recurrence with delays is a RecurrentDelay; got {type(layer).__name__}")
     sent = total(spikes)
     synops = sent * layer.features
+    weights = Memory(sum(own.numel() for own in layer.parameters()), stored=True)
+    heard = Memory(spikes.numel())
     return Operations(
         synops=synops,
         updates=spikes.numel(),
@@ -79,4 +82,5 @@ def recurrent_delay(call: Call) -> Operations:
         note="recurrent",
         delay_writes=sent if layer.per == "axon" else synops,
         delay_reads=spikes.numel(),
+        accesses=by_events(sent, synops, heard, weights=weights, sums=heard),
     )

@@ -11,7 +11,7 @@ from neurospike.hw.operations import Call, Operations, Synapses, voxel_steps
 from neurospike.hw.origins import tensors_in
 from neurospike.hw.registry import counts
 from neurospike.hw.rules_stateless import folded_norm
-from neurospike.hw.rules_weights import bias_adds, effective_pairs
+from neurospike.hw.rules_weights import bias_adds, effective_pairs, stored_biases
 from neurospike.sparse import VoxelTensor
 
 
@@ -39,6 +39,7 @@ def sparse_convolution(call: Call) -> Synapses:
         fan_out=found.volume * outs,
         weights=layer.weight.numel(),
         bias_adds=bias_adds(call),
+        biases=stored_biases(call),
         outputs=call.out_values.numel(),
         spatial=True,
         steps=steps // x.virtual_steps,

@@ -35,6 +35,7 @@ def linear(call: Call) -> Synapses:
         fan_out=outputs,
         weights=inputs * outputs,
         bias_adds=bias_adds(call),
+        biases=stored_biases(call),
         outputs=rows * outputs,
         spatial=False,
     )
@@ -67,6 +68,7 @@ def convolution(call: Call) -> Synapses:
         fan_out=math.prod(kernel) * targets,
         weights=layer.weight.numel(),
         bias_adds=bias_adds(call),
+        biases=stored_biases(call),
         outputs=out.numel(),
         spatial=True,
     )
@@ -102,6 +104,7 @@ def transposed_convolution(call: Call) -> Synapses:
         fan_out=math.prod(kernel) * targets,
         weights=layer.weight.numel(),
         bias_adds=bias_adds(call),
+        biases=stored_biases(call),
         outputs=out.numel(),
         spatial=True,
     )
@@ -124,6 +127,11 @@ def parameter(layer: nn.Module, name: str) -> Tensor:
 def bias_adds(call: Call) -> float:
     """One addition per output where the layer has a bias."""
     return float(call.out_values.numel()) if call.biased else 0.0
+
+
+def stored_biases(call: Call) -> int:
+    """Biases that the layer holds."""
+    return parameter(call.layer, "bias").numel() if call.biased else 0
 
 
 def effective_pairs(call: Call) -> Callable[[bool], float]:

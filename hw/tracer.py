@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from neurospike.errors import UncountedLayerError
+from neurospike.hw.accesses import Memory, by_events, by_products, held
 from neurospike.hw.conventions import Convention, Place
 from neurospike.hw.functional_ops import (
     Operands,
@@ -20,8 +22,8 @@ from neurospike.hw.functional_ops import (
     pointwise,
 )
 from neurospike.hw.ledger import Ledger
-from neurospike.hw.operations import Call, Operations, Synapses
-from neurospike.hw.origins import Kind, Origin, Origins, Trail, tensors_in
+from neurospike.hw.operations import Call, Operations, Synapses, total
+from neurospike.hw.origins import Kind, Origin, Origins, Trail, address_of, tensors_in
 from neurospike.hw.registry import Rule, find_rule, uncounted
 from neurospike.hw.rules_spiking import membranes
 from neurospike.hw.watching import PassWatcher
@@ -40,10 +42,8 @@ class Tracer(PassWatcher):  # type: ignore[no-untyped-call]
         self.origins = Origins()
         self.ledger = Ledger()
         self._convention = convention
-        self._batch = batch
-        self._steps = steps
+        self._place = Place(True, batch, steps)
         self._neuron = False
-        self._no_synapses_yet = True
         self._touched: set[int] = set()
 
     def _called(
@@ -88,7 +88,7 @@ class Tracer(PassWatcher):  # type: ignore[no-untyped-call]
             result = out[0] if method == "step" else out
             call = Call(layer, args, kwargs, result, spikes, before.trail, self._biased(layer))
             found = rule(call)
-            operations = self._judged(found)
+            operations = self._judged(found, call)
             sends = isinstance(found, Operations) and found.emits == "spikes"
             values = found.values if isinstance(found, Synapses) else next(tensors_in(first), None)
             self.ledger.add(
@@ -99,7 +99,8 @@ class Tracer(PassWatcher):  # type: ignore[no-untyped-call]
                 values=next(tensors_in(result)) if sends else values,
                 sends=sends,
             )
-        self.origins.mark(result, _after(found, operations, before))
+        stored = self.origins.stored((args, kwargs))
+        self.origins.mark(result, _after(found, operations, before)._replace(stored=stored))
         return out
 
     def _biased(self, layer: nn.Module) -> bool:
@@ -107,11 +108,11 @@ class Tracer(PassWatcher):  # type: ignore[no-untyped-call]
         # A container that adds the bias by itself calls the layer with zeros in its place.
         return isinstance(bias, Tensor) and self.origins.of(bias).kind != Kind.BLANK
 
-    def _judged(self, found: Operations | Synapses) -> Operations:
+    def _judged(self, found: Operations | Synapses, call: Call) -> Operations:
         if isinstance(found, Operations):
-            return self._convention.others(found)
-        place = Place(self._no_synapses_yet, self._batch, self._steps)
-        self._no_synapses_yet = False
+            return self._convention.others(_reading(found, call), self._place)
+        place = self._place
+        self._place = replace(place, first=False)
         return self._convention.judge(found, place)
 
     def _fired(
@@ -131,7 +132,7 @@ class Tracer(PassWatcher):  # type: ignore[no-untyped-call]
         self._check_own_parameters(path, layer, matrices_only=True)
         self.origins.mark(result, Origin(Kind.SPIKES))
         with self._mute():
-            operations = self._convention.others(Operations(updates=current))
+            operations = self._convention.others(Operations(updates=current), self._place)
             self.ledger.add(
                 path,
                 type(layer).__name__,
@@ -177,8 +178,11 @@ class Tracer(PassWatcher):  # type: ignore[no-untyped-call]
         in_place = name.endswith("_") and not name.endswith("__")
         base = name[:-1] if in_place else name
         results = numbers_in(out, base)
-        if not results or torch.Tag.inplace_view in func.tags:
-            return  # indices, masks and sizes; a tensor seen in another shape
+        if torch.Tag.inplace_view in func.tags:
+            return  # a tensor seen in another shape
+        if not results:
+            self._index((args, kwargs), out)
+            return
         storages = {t.untyped_storage()._cdata for t in flat((*args, *kwargs.values()))}
         if not in_place and "out" not in kwargs and _only_views(results, storages):
             return
@@ -191,8 +195,15 @@ class Tracer(PassWatcher):  # type: ignore[no-untyped-call]
         if in_place and _partly(results[0]):
             kind = max(self.origins.of(results[0]).kind, stray.origin.kind)
             stray = Stray(stray.operations, Origin(kind))
-        self.origins.mark(results, stray.origin)
+        self.origins.mark(results, stray.origin._replace(stored=operands.stored(self.origins)))
         self._book(base, stray, operands)
+
+    def _index(self, operands: Any, out: Any) -> None:
+        """Indices, masks and sizes cost nothing; but each sample may have its own."""
+        storages = {address_of(t) for t in tensors_in(operands)}
+        made = list(tensors_in(out))
+        if not _only_views(made, storages) and not self.origins.stored(operands):
+            self.origins.mark(made, Origin(Kind.REAL))
 
     def _stray(self, func: Any, namespace: str, base: str, operands: Operands) -> Stray:
         if namespace in ("aten", "prims"):
@@ -218,10 +229,13 @@ class Tracer(PassWatcher):  # type: ignore[no-untyped-call]
         found = stray.operations
         if self._neuron:
             # Sums and products of single numbers are the neuron's update.
-            found = Operations(macs=found.macs, synops=found.synops)
+            found = replace(found, acs=0.0, note="")
             if not stray.origin.trail:
                 return
-        kept = self._convention.others(found)
+        if found.macs and found.accesses is None:
+            reads = by_products(found.macs, *operands.memories(self.origins))
+            found = replace(found, accesses=reads)
+        kept = self._convention.others(found, self._place)
         if kept.macs or kept.acs or kept.synops:
             spikes = any(self.origins.of(t).kind == Kind.SPIKES for t in operands.tensors)
             self.ledger.add(self._path, name, kept, spikes=spikes, values=None)
@@ -234,6 +248,24 @@ class Tracer(PassWatcher):  # type: ignore[no-untyped-call]
             yield
         finally:
             self._path, self._neuron = before
+
+
+def _reading(found: Operations, call: Call) -> Operations:
+    """With what a layer reads and writes, where its rule does not say so."""
+    if found.accesses is not None or found.memory_pj or not (found.macs or found.synops):
+        return found
+    results = [*tensors_in(call.output)]
+    values = [*tensors_in((call.args, call.kwargs)), *results][:1]
+    if not values:
+        return found
+    source, out = (held(part[0]) for part in (values, results or values))
+    own = sum(weight.numel() for weight in call.layer.parameters())
+    weights = Memory(own, stored=True)
+    accesses = by_products(found.macs, (source, weights) if own else (source,), out)
+    if found.synops:
+        events = total(values[0])
+        accesses += by_events(events, found.synops, source, weights=weights, sums=out)
+    return replace(found, accesses=accesses)
 
 
 def _after(found: Operations | Synapses, operations: Operations, before: Origin) -> Origin:
