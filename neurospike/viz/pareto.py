@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from neurospike.errors import ArgumentError
-from neurospike.viz._figure import COLOURS, INK, figure
+from neurospike.viz._figure import COLOURS, figure
+from neurospike.viz._names import name_places
 from neurospike.viz._units import fitting
 
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _MOST_NAMES = 18
-_WIDE, _HIGH = 65.0, 10.0  # pixels of a name
 
 
 def pareto_plot(
@@ -22,6 +23,8 @@ def pareto_plot(
     *,
     title: str = "Accuracy against energy",
     note: str = "",
+    score: str = "accuracy",
+    named: Literal["front", "all"] = "front",
 ) -> Path:
     """Draw every point in the colour of its group, and the front of each group as a staircase.
 
@@ -30,12 +33,17 @@ def pareto_plot(
     points
         Mappings with "group", "energy_pj" (above 0) and "accuracy", a share of 1; "front" is true
         where no point of the group beats it, and "best" where none at all does; "name" is written
-        beside the former, or where those are many beside the latter.
-        "energy_low_pj", "energy_high_pj", "accuracy_low" and "accuracy_high" are drawn as ranges.
+        beside it where there is room. "energy_low_pj", "energy_high_pj", "accuracy_low" and
+        "accuracy_high" are drawn as ranges.
     out
         A .png, .svg or .pdf file.
     note
         A line below the axes, such as how many points are not drawn.
+    score
+        What "accuracy" is, for the axis.
+    named
+        Which points have their names and their ranges of accuracy: those that none of their group
+        beats, of which the best alone are named where they are many; or all.
 
     Raises
     ------
@@ -50,24 +58,39 @@ def pareto_plot(
         for index, group in enumerate(groups):
             members = [point for point in points if str(point["group"]) == group]
             colour = COLOURS[index % len(COLOURS)]
-            _draw_group(axes, group, members, colour, _MARKERS[index % len(_MARKERS)])
+            marker = _MARKERS[index % len(_MARKERS)]
+            _draw_group(axes, group, members, colour, marker, ranges=named)
         _number_energies(axes, [float(point["energy_pj"]) for point in points])
         axes.tick_params(axis="x", which="both", labelsize=9, pad=4)
         axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}")
-        axes.set(xlabel="energy an inference, priced operations", ylabel="accuracy (%)")
+        axes.set(xlabel="energy an inference, priced operations", ylabel=f"{score} (%)")
         axes.set_title(title)
         axes.margins(x=0.1, y=0.08)
         low, high = axes.get_ylim()
         axes.set_ylim(max(low, -0.02), min(high, 1.04))
-        _name_front(axes, points)
-        axes.legend(loc="best", fontsize=9)
+        legend = axes.legend(loc="best", fontsize=9)
         if note:
             drawing.supxlabel(note, x=0.01, ha="left", fontsize=8, color="#4D4D4D")
+        names = [(_place(point), str(point["name"])) for point in _named(points, named)]
+        name_places(
+            axes,
+            names,
+            places=[_place(point) for point in points],
+            lines=_stairs(points, groups),
+            faint=[bar for point in points for bar in _bar(point, named)],
+            legend=legend,
+        )
     return Path(out)
 
 
 def _draw_group(
-    axes: Any, group: str, members: Sequence[Mapping[str, Any]], colour: str, marker: str
+    axes: Any,
+    group: str,
+    members: Sequence[Mapping[str, Any]],
+    colour: str,
+    marker: str,
+    *,
+    ranges: Literal["front", "all"],
 ) -> None:
     front = sorted((p for p in members if p.get("front")), key=lambda p: float(p["energy_pj"]))
     behind = [p for p in members if not p.get("front")]
@@ -76,9 +99,8 @@ def _draw_group(
         energies = _ends(point, "energy_low_pj", "energy_high_pj")
         if energies and energies[0] > 0:
             axes.plot(energies, [y, y], color=colour, linewidth=1.0, alpha=0.3)
-        shares = _ends(point, "accuracy_low", "accuracy_high")
-        if shares and point.get("front"):
-            axes.plot([x, x], shares, color=colour, linewidth=1.0, alpha=0.3)
+        for (_, low), (_, high) in _bar(point, ranges):
+            axes.plot([x, x], [low, high], color=colour, linewidth=1.0, alpha=0.3)
     axes.scatter(
         [p["energy_pj"] for p in behind],
         [p["accuracy"] for p in behind],
@@ -101,31 +123,46 @@ def _draw_group(
     )
 
 
+def _bar(
+    point: Mapping[str, Any], which: Literal["front", "all"]
+) -> list[tuple[tuple[float, float], tuple[float, float]]]:
+    """Ends of a point's range of accuracy, where it is drawn."""
+    shares = _ends(point, "accuracy_low", "accuracy_high")
+    if not shares or not (which == "all" or point.get("front")):
+        return []
+    x, _ = _place(point)
+    return [((x, shares[0]), (x, shares[1]))]
+
+
 def _ends(point: Mapping[str, Any], low: str, high: str) -> list[float]:
     known = [point[name] for name in (low, high) if point.get(name) is not None]
     return [float(value) for value in known] if len(known) == 2 else []
 
 
-def _name_front(axes: Any, points: Sequence[Mapping[str, Any]]) -> None:
-    named = [p for p in points if p.get("front") and p.get("name")]
-    if len(named) > _MOST_NAMES:
+def _named(
+    points: Sequence[Mapping[str, Any]], which: Literal["front", "all"]
+) -> list[Mapping[str, Any]]:
+    """Points whose names are written, those first that choose their places first."""
+    named = [p for p in points if p.get("name") and (which == "all" or p.get("front"))]
+    if which == "front" and len(named) > _MOST_NAMES:
         named = [p for p in named if p.get("best")]
-    taken: list[tuple[float, float]] = []
-    for point in sorted(named, key=lambda p: -float(p["accuracy"])):
-        place = (float(point["energy_pj"]), float(point["accuracy"]))
-        x, y = axes.transData.transform(place)
-        # Of two names that would lie on one another, the more accurate point keeps its own.
-        if any(abs(x - other) < _WIDE and abs(y - above) < _HIGH for other, above in taken):
-            continue
-        taken.append((x, y))
-        axes.annotate(
-            str(point["name"]),
-            place,
-            xytext=(5, -11),
-            textcoords="offset points",
-            fontsize=7.5,
-            color=INK,
-        )
+    return sorted(named, key=lambda p: (not p.get("front"), -float(p["accuracy"])))
+
+
+def _stairs(
+    points: Sequence[Mapping[str, Any]], groups: Sequence[str]
+) -> list[tuple[tuple[float, float], tuple[float, float]]]:
+    """Ends of the lines that join the fronts."""
+    found = []
+    for group in groups:
+        own = (p for p in points if p.get("front") and str(p["group"]) == group)
+        for (x, y), (right, up) in pairwise(sorted(map(_place, own))):
+            found += [((x, y), (right, y)), ((right, y), (right, up))]
+    return found
+
+
+def _place(point: Mapping[str, Any]) -> tuple[float, float]:
+    return float(point["energy_pj"]), float(point["accuracy"])
 
 
 def _number_energies(axes: Any, energies: Sequence[float]) -> None:
