@@ -19,7 +19,7 @@ from neurospike.hw.contests import Entrant
 from neurospike.hw.counter import ConventionName
 from neurospike.hw.opponents import contest, conventional
 from neurospike.train.comparing.contestants import Contestant
-from neurospike.train.comparing.peaks import peak_megabytes
+from neurospike.train.comparing.peaks import peak_megabytes, unseen
 from neurospike.train.sweeping.opening import open_checkpoint, read_subject
 from neurospike.train.tasks import build_task
 
@@ -60,7 +60,8 @@ class Cost:
         Arithmetic and every read and write, in float32 on one machine, as in ``hw.contest``; None
         where a spiking network cannot be lowered.
     p50_ms, p99_ms
-        Latency of one sample on the machine that compares; voxels and images are made before.
+        Latency of one sample on the machine that compares; voxels and images are made before,
+        kernel maps are not: every sample that a sensor gives needs its own.
     memory_mb
         Peak of a process during an inference, beyond what the loaded network holds; None where
         the system does not tell (only Linux does).
@@ -99,7 +100,8 @@ def costs(opened: Sequence[Opened], *, repeats: int = 50) -> list[Cost]:
     for one, milliseconds in zip(opened, latencies, strict=True):
         p50, p99 = np.percentile(milliseconds, [50, 99])
         machine, notes = on_machine(one)
-        memory = peak_megabytes(one.contestant.runs[0].checkpoint, one.inputs[0])
+        who = one.contestant
+        memory = peak_megabytes(who.runs[0].checkpoint, one.inputs[0], who.recipe)
         found.append(Cost(work_of(one), machine, float(p50), float(p99), memory, notes))
     return found
 
@@ -135,13 +137,13 @@ def on_machine(opened: Opened) -> tuple[Entrant | None, tuple[str, ...]]:
 
 
 def measure_latency(opened: Sequence[Opened], repeats: int) -> list[list[float]]:
-    """Milliseconds of each inference of each contestant."""
+    """Milliseconds of each inference of each contestant, each of a sample not met before."""
     found: list[list[float]] = [[] for _ in opened]
     with torch.no_grad():
         warmup = max(WARMUP, max(len(one.inputs) for one in opened))
         for turn in range(warmup + repeats):
             for place, one in enumerate(opened):
-                sample = one.inputs[turn % len(one.inputs)]
+                sample = unseen(one.inputs[turn % len(one.inputs)])
                 began = time.perf_counter()
                 one.model(sample)
                 if turn >= warmup:

@@ -6,16 +6,23 @@ import ctypes
 import multiprocessing
 from collections.abc import Callable
 from contextlib import suppress
+from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
+
+if TYPE_CHECKING:
+    from neurospike.train.recipe import Recipe
 
 _RESET = Path("/proc/self/clear_refs")
 
 
-def peak_megabytes(checkpoint: Path, sample: Any) -> float | None:
+def peak_megabytes(checkpoint: Path, sample: Any, recipe: Recipe) -> float | None:
     """Megabytes at the peak of a second inference, beyond what is held before it.
+
+    The network is as the recipe deploys it, and both inferences meet the sample for the first
+    time: the kernel maps of its voxels are built, and their memory counts.
 
     Returns
     -------
@@ -24,18 +31,25 @@ def peak_megabytes(checkpoint: Path, sample: Any) -> float | None:
     if not tells_peaks():
         return None
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_measure, (checkpoint, sample))
+        return pool.apply(_measure, (checkpoint, sample, recipe))
 
 
-def _measure(checkpoint: Path, sample: Any) -> float:
+def _measure(checkpoint: Path, sample: Any, recipe: Recipe) -> float:
     # A leaf to those who measure something else. Baselines' checkpoints load once they are known.
     from neurospike import baselines, models
+    from neurospike.train.deploying import deployed
 
     baselines.known()
-    model = models.load(checkpoint)
+    model = deployed(models.load(checkpoint), recipe)
     with torch.no_grad():
-        model(sample)  # compiles, and makes what is made once
-        return peak_of(lambda: model(sample))
+        model(unseen(sample))  # compiles, and makes what is made once
+        given = unseen(sample)
+        return peak_of(lambda: model(given))
+
+
+def unseen(sample: Any) -> Any:
+    """A sample as a network meets it first: a copy of voxels leaves their kernel maps behind."""
+    return deepcopy(sample)
 
 
 def tells_peaks() -> bool:
