@@ -27,7 +27,8 @@ def compare(
     """Compare trained networks: accuracy, operations, energy, latency, memory.
 
     Runs of one recipe with several seeds are one row, with an interval over seeds. Runs that were
-    tested on different data are refused.
+    tested on different data are refused, and so are runs of other seeds where the test samples
+    follow the seed.
 
     Example: neurospike compare runs/solids-0 runs/solids-convnext-0 --html compare.html
     """

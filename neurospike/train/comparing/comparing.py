@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from neurospike import hw
 from neurospike.errors import ArgumentError, ChipLimitError, UnloweredLayerError
 from neurospike.train.chip_energy import energy_on_chips
 from neurospike.train.comparing.contestants import Contestant, read_contestants
@@ -44,13 +45,15 @@ def compare(
     Raises
     ------
     ArgumentError, DataError
-        Fewer than two runs; or as ``read_contestants``.
+        Fewer than two runs, or a chip that is not known; or as ``read_contestants``.
     UncountedLayerError
         A layer without a rule; it is named.
     """
     tick = tick or (lambda _doing: None)
     if len(folders) < 2:
         raise ArgumentError(f"compare: needs two runs or more; got {len(folders)}.")
+    for chip in chips:
+        hw.load_chip(chip)  # a misspelt name is refused before any work
     contestants = read_contestants(folders)
     tick("reading test samples")
     opened = [open_contestant(one, root=root, samples=samples) for one in contestants]

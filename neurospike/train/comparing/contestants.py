@@ -8,36 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from neurospike.errors import ArgumentError, DataError
-from neurospike.train.callbacks import BEST
-from neurospike.train.recipe import Recipe, parse_recipe
+from neurospike.errors import ArgumentError
+from neurospike.train.comparing.finished import Run, read_run
+from neurospike.train.comparing.splits import check_seeds, check_split
+from neurospike.train.recipe import Recipe
 from neurospike.train.sweeping.fronts import half_width, wilson
 
-
-@dataclass(frozen=True)
-class Run:
-    """What a finished run left.
-
-    Attributes
-    ----------
-    result
-        ``result.json``: accuracies, parameters, seconds.
-    labels
-        Of the test samples, in their order; empty where a task has no single label a sample.
-    """
-
-    folder: Path
-    recipe: Recipe
-    result: dict[str, Any]
-    labels: tuple[int, ...]
-
-    @property
-    def seed(self) -> int:
-        return int(self.result["seed"])
-
-    @property
-    def checkpoint(self) -> Path:
-        return self.folder / BEST
+SHARE = "accuracy"
+"""The score that is a share of samples: how many of them are right is binomial."""
 
 
 @dataclass(frozen=True)
@@ -47,15 +25,16 @@ class Contestant:
     Attributes
     ----------
     accuracy, low, high
-        Mean over seeds of the test accuracy, and its 95 % interval: Student's t over two seeds or
-        more, Wilson's over the test samples of one.
+        Mean over seeds of the test's score, and its 95 % interval: Student's t over two seeds or
+        more, Wilson's over the test samples of one. None where one seed's score is no share of
+        samples that are right, as average precision and mIoU are not: no law tells its spread.
     """
 
     name: str
     runs: tuple[Run, ...]
     accuracy: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
     @property
     def recipe(self) -> Recipe:
@@ -65,6 +44,17 @@ class Contestant:
     def parameters(self) -> int:
         return int(self.runs[0].result["parameters"])
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Why an interval is missing, where it is."""
+        if self.low is not None:
+            return ()
+        score = self.runs[0].score
+        return (
+            f"{self.name}: no interval ({score} is no share of samples that are right, so that "
+            "one seed says nothing of its spread; train two or more)",
+        )
+
 
 def read_contestants(folders: Sequence[str | Path]) -> list[Contestant]:
     """Runs by folder, those of one recipe joined; all must have been tested on one split.
@@ -72,43 +62,21 @@ def read_contestants(folders: Sequence[str | Path]) -> list[Contestant]:
     Raises
     ------
     ArgumentError
-        A run given twice, two of one recipe and seed, or runs that were tested on different data.
+        A run given twice, two of one recipe and seed, or runs that were tested on different data
+        or on other samples of it.
     DataError
-        A folder that holds no finished run.
+        A folder that holds no finished run, or a damaged one.
     """
     runs = [read_run(folder) for folder in folders]
-    _check_split(runs)
+    check_split(runs)
     grouped: dict[str, list[Run]] = {}
     first: dict[str, Run] = {}
     for run in runs:
         other = first.setdefault(run.recipe.name, run)
         grouped.setdefault(_name(run.recipe, other.recipe), []).append(run)
-    return [_joined(name, own) for name, own in grouped.items()]
-
-
-def read_run(folder: str | Path) -> Run:
-    """One run.
-
-    Raises
-    ------
-    DataError
-        A folder without ``result.json`` and the rest, or a damaged one.
-    """
-    folder = Path(folder)
-    contents = {}
-    for name in ("recipe", "result", "predictions"):
-        path = folder / f"{name}.json"
-        try:
-            contents[name] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            reason = "is missing" if isinstance(error, FileNotFoundError) else "is damaged"
-            raise DataError(
-                f"{path}: {reason}; give the folder of a run that has ended, or end it with "
-                "--resume."
-            ) from error
-    recipe = parse_recipe(contents["recipe"], origin=str(folder / "recipe.json"))
-    labels = contents["predictions"].get("labels", ())
-    return Run(folder, recipe, contents["result"], tuple(labels))
+    joined = [_joined(name, own) for name, own in grouped.items()]
+    check_seeds(grouped)
+    return joined
 
 
 def _joined(name: str, runs: list[Run]) -> Contestant:
@@ -123,6 +91,8 @@ def _joined(name: str, runs: list[Run]) -> Contestant:
     if len(scores) > 1:
         half = half_width(scores)
         return Contestant(name, tuple(ordered), mean, max(0.0, mean - half), min(1.0, mean + half))
+    if first.score != SHARE:
+        return Contestant(name, tuple(ordered), mean, None, None)
     count = int(first.result["test_samples"])
     return Contestant(name, tuple(ordered), mean, *wilson(round(mean * count), count))
 
@@ -144,30 +114,3 @@ def _flat(content: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
             yield from _flat(value, f"{path}{key}.")
         else:
             yield f"{path}{key}", value
-
-
-def _check_split(runs: Sequence[Run]) -> None:
-    """All runs tested on one data set; those with one seed on the very same samples."""
-    first = runs[0]
-    for run in runs[1:]:
-        if run.recipe.data != first.recipe.data or run.result["score"] != first.result["score"]:
-            raise ArgumentError(
-                f"compare: {run.folder} was tested on {_said(run)}, {first.folder} on "
-                f"{_said(first)}; only runs on the same split can be compared."
-            )
-    by_seed: dict[int, Run] = {}
-    for run in runs:
-        # Generated data follows the seed; data from files does not, and is checked all the same.
-        other = by_seed.setdefault(run.seed, run)
-        same = run.labels == other.labels
-        if not same or run.result["test_samples"] != other.result["test_samples"]:
-            raise ArgumentError(
-                f"compare: {run.folder} and {other.folder} have other test samples, though of the "
-                "same data set and seed; train one of them again."
-            )
-
-
-def _said(run: Run) -> str:
-    data = run.recipe.data
-    arguments = json.dumps(data.arguments, sort_keys=True)
-    return f"{data.name} {arguments} ({data.protocol}, {run.result['score']})"

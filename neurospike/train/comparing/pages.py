@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from neurospike import viz
-from neurospike.train.comparing.contestants import Contestant
+from neurospike.train.comparing.contestants import SHARE, Contestant
 from neurospike.train.comparing.costs import Cost
 from neurospike.train.comparing.waterline import Waterline
 
@@ -36,12 +36,11 @@ def document(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def table(found: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Rows to print, the most accurate first; energies in µJ."""
+    """Rows to print, the best first, their column named as the score; energies in µJ."""
     return [
         {
             "network": row["name"],
-            "accuracy": f"{100 * row['accuracy']:.1f} % "
-            f"({100 * row['low']:.1f} to {100 * row['high']:.1f})",
+            found["score"]: _share(row),
             "seeds": str(len(row["seeds"])),
             "parameters": f"{row['parameters']:,}",
             "MMAC": f"{row['work']['exact']['macs'] / 1e6:.3g}",
@@ -66,33 +65,41 @@ def write_page(rows: Sequence[Row], found: Mapping[str, Any], out: Path) -> Path
             ("Energy an inference by convention (µJ, 45 nm)", _energies(found)),
         ]
         notes = [note for row in found["networks"] for note in row["notes"]]
+        undrawn = _undrawn(found)
+        if undrawn:
+            notes.append(f"Without an energy with memory, and so not in its figure: {undrawn}.")
         if notes:
             sections.append(("What is missing", "\n\n".join(notes)))
-        sections.append(("How to read this", _READING))
+        sections.append(("How to read this", _reading(found["score"])))
         return viz.html_report(f"Networks on {found['data']['name']}", sections, figures, out)
 
 
 def draw(rows: Sequence[Row], found: Mapping[str, Any], folder: Path) -> dict[str, Path]:
     """Captions and figures."""
-    figures = {
-        _PARETO: viz.pareto_plot(
-            [_point(row, found) for row in found["networks"]],
+    figures = {}
+    points = _points(found)
+    if points:
+        undrawn = _undrawn(found)
+        figures[_PARETO] = viz.pareto_plot(
+            points,
             folder / "pareto.png",
-            title=f"Accuracy against energy on {found['data']['name']}",
-        ),
-        _GAPS: viz.efficiency_gaps(
-            [
-                {
-                    "name": row.contestant.name,
-                    "operations": row.waterline.operations,
-                    "payable": row.waterline.seconds * row.waterline.machine.macs_per_s,
-                    "accuracy": row.contestant.accuracy,
-                }
-                for row in rows
-            ],
-            folder / "gaps.png",
-        ),
-    }
+            title=f"{_title(found['score'])} against energy on {found['data']['name']}",
+            note=f"without an energy with memory, not drawn: {undrawn}" if undrawn else "",
+            score=found["score"],
+            named="all",
+        )
+    figures[_GAPS] = viz.efficiency_gaps(
+        [
+            {
+                "name": row.contestant.name,
+                "operations": row.waterline.operations,
+                "payable": row.waterline.seconds * row.waterline.machine.macs_per_s,
+                "accuracy": row.contestant.accuracy,
+            }
+            for row in rows
+        ],
+        folder / "gaps.png",
+    )
     for place, row in enumerate(rows):
         line = row.waterline
         caption = (
@@ -126,7 +133,7 @@ def _plain(row: Row) -> dict[str, Any]:
         "gap": row.waterline.gap,
         "layers": _layers(row.waterline),
         "chips": {name: dict(chip) for name, chip in row.chips.items()},
-        "notes": list(cost.notes),
+        "notes": [*one.notes, *cost.notes],
     }
 
 
@@ -147,20 +154,34 @@ def _adds(row: Mapping[str, Any]) -> float:
     return float(row["work"]["exact"]["acs"] + row["work"]["exact"]["synops"])
 
 
-def _energy(row: Mapping[str, Any]) -> float:
+def _share(row: Mapping[str, Any]) -> str:
+    share = f"{100 * row['accuracy']:.1f} %"
+    if row["low"] is None:
+        return share
+    return f"{share} ({100 * row['low']:.1f} to {100 * row['high']:.1f})"
+
+
+def _energy(row: Mapping[str, Any]) -> float | None:
+    """Arithmetic and memory; another convention's energy would not stand beside the others'."""
     machine = row["machine"]
-    if machine is None:
-        return float(row["work"]["lemaire"]["energy_pj"])
-    return float(machine["arithmetic_pj"] + machine["memory_pj"])
+    return None if machine is None else float(machine["arithmetic_pj"] + machine["memory_pj"])
 
 
-def _point(row: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
-    energy, accuracy = _energy(row), row["accuracy"]
+def _points(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Networks with an energy, and which of them no other beats."""
+    priced = [(row, _energy(row)) for row in found["networks"]]
+    known = [(row, energy) for row, energy in priced if energy is not None]
+    pairs = [(energy, float(row["accuracy"])) for row, energy in known]
+    return [_point(row, energy, pairs) for row, energy in known]
+
+
+def _point(
+    row: Mapping[str, Any], energy: float, all_pairs: Sequence[tuple[float, float]]
+) -> dict[str, Any]:
+    accuracy = row["accuracy"]
     beaten = any(
-        _energy(other) <= energy
-        and other["accuracy"] >= accuracy
-        and (_energy(other) < energy or other["accuracy"] > accuracy)
-        for other in found["networks"]
+        other <= energy and share >= accuracy and (other < energy or share > accuracy)
+        for other, share in all_pairs
     )
     return {
         "group": "float32, arithmetic and memory",
@@ -172,6 +193,10 @@ def _point(row: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
         "front": not beaten,
         "best": not beaten,
     }
+
+
+def _undrawn(found: Mapping[str, Any]) -> str:
+    return ", ".join(row["name"] for row in found["networks"] if _energy(row) is None)
 
 
 def _energies(found: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -188,7 +213,8 @@ def _energies(found: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def _of_machine(row: Mapping[str, Any]) -> str:
-    return "unknown" if row["machine"] is None else f"{_energy(row) / _PJ_PER_UJ:.3g}"
+    energy = _energy(row)
+    return "unknown" if energy is None else f"{energy / _PJ_PER_UJ:.3g}"
 
 
 def _of_chip(one: Mapping[str, Any]) -> str:
@@ -197,21 +223,34 @@ def _of_chip(one: Mapping[str, Any]) -> str:
     return f"{one['energy_pj'] / _PJ_PER_UJ:.3g} µJ"
 
 
+def _title(score: str) -> str:
+    return score[:1].upper() + score[1:]
+
+
+def _reading(score: str) -> str:
+    interval = (
+        "Student's t over two seeds or more, Wilson's over the test samples of one"
+        if score == SHARE
+        else "Student's t over two seeds or more. One seed has none: the score is no share of "
+        "samples that are right, so that no law tells its spread"
+    )
+    return f"{_title(score)} is the mean over seeds with its 95 % interval: {interval}.\n\n{_WORK}"
+
+
 _PARETO = (
     "Energy of arithmetic and of every read and write in float32 on one machine; networks that no "
-    "other beats are filled and joined. Bars along y: 95 % intervals."
+    "other beats are filled and joined, and names are where there is room. Bars along y: 95 % "
+    "intervals, of networks that have one."
 )
 _GAPS = (
     "Efficiency gaps: how far apart a network's operations and its time are on this machine. The "
     "number beside a line is latency times the machine's best, over the operations."
 )
-_READING = (
-    "Accuracy is the mean over seeds with its 95 % interval: Student's t over two seeds or more, "
-    "Wilson's over the test samples of one.\n\n"
+_WORK = (
     "MMAC are multiply-accumulations, M adds what spikes accumulate and other additions, as they "
     "happened on the test samples. Arithmetic is priced at 45 nm (Horowitz 2014); with memory adds "
     "every read and write of weights, activations, membranes and events.\n\n"
     "Latency is of one sample on the machine that made this page, voxels and images made before, "
-    "networks in turns; a spiking network is not run on a chip here. Peak is what an inference "
-    "needs beside the loaded network."
+    "kernel maps of voxels not, networks in turns; a spiking network is not run on a chip here. "
+    "Peak is what such an inference needs beside the loaded network."
 )

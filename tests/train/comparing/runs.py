@@ -16,13 +16,13 @@ def little_recipe(**training: Any) -> Recipe:
 
 
 def make_runs(folder: Path) -> dict[str, Path]:
-    """A spiking network with two seeds, a conventional one with one."""
+    """A spiking network and a conventional one, each with two seeds."""
     spiking = little_recipe()
-    made = {
-        "spiking-0": (spiking, 0),
-        "spiking-1": (spiking, 1),
-        "metaformer-0": (with_baseline(spiking, "metaformer:identity", image_size=32), 0),
+    recipes = {
+        "spiking": spiking,
+        "metaformer": with_baseline(spiking, "metaformer:identity", image_size=32),
     }
+    made = {f"{name}-{seed}": (recipe, seed) for name, recipe in recipes.items() for seed in (0, 1)}
     for name, (recipe, seed) in made.items():
         fit(recipe, out=folder / name, seed=seed, progress=False)
     return {name: folder / name for name in made}

@@ -22,23 +22,33 @@ def test_seeds_of_one_recipe_are_one_contestant(runs: dict[str, Path]) -> None:
     found = read_contestants(list(runs.values()))
     assert [(one.name, len(one.runs)) for one in found] == [
         ("solids", 2),
-        ("solids-metaformer-identity", 1),
+        ("solids-metaformer-identity", 2),
     ]
     for one in found:
         scores = [run.result["test_accuracy"] for run in one.runs]
         assert one.accuracy == pytest.approx(sum(scores) / len(scores))
+        assert one.low is not None
+        assert one.high is not None
         assert 0 <= one.low <= one.accuracy <= one.high <= 1
-    assert found[1].high > found[1].low  # of few samples, one seed or not
+
+
+def test_one_seed_has_the_interval_of_its_samples(runs: dict[str, Path]) -> None:
+    for one in read_contestants([runs["spiking-0"], runs["metaformer-0"]]):
+        assert one.low is not None
+        assert one.high is not None
+        assert 0 <= one.low <= one.accuracy <= one.high <= 1
+        assert one.high - one.low > 0.1
 
 
 def test_settings_tell_recipes_of_one_name_apart(runs: dict[str, Path], tmp_path: Path) -> None:
-    other = tmp_path / "other"
-    shutil.copytree(runs["spiking-0"], other)
-    change(other / "recipe.json", ("optimizer", "lr"), 0.5)
-    found = read_contestants([runs["spiking-0"], runs["spiking-1"], other])
-    assert [(one.name, len(one.runs)) for one in found] == [
+    own = [runs["spiking-0"], runs["spiking-1"]]
+    others = [tmp_path / run.name for run in own]
+    for run, other in zip(own, others, strict=True):
+        shutil.copytree(run, other)
+        change(other / "recipe.json", ("optimizer", "lr"), 0.5)
+    assert [(one.name, len(one.runs)) for one in read_contestants([*own, *others])] == [
         ("solids", 2),
-        ("solids optimizer.lr=0.5", 1),
+        ("solids optimizer.lr=0.5", 2),
     ]
 
 
@@ -77,8 +87,17 @@ def test_chips_say_why_they_refuse(runs: dict[str, Path], capsys: Capture) -> No
     assert conventional["chips"]["speck2f"]["refused"] == "no spikes"
 
 
+def test_a_misspelt_chip_is_refused_before_any_work(tmp_path: Path, capsys: Capture) -> None:
+    nowhere = [str(tmp_path / "a"), str(tmp_path / "b")]
+    assert main(["compare", *nowhere, "--chip", "loihi1_sanafee"]) == 2
+    said = capsys.readouterr()
+    assert "loihi1_sanafee" in said.err
+    assert said.err.count("\n") == 1
+
+
 @pytest.mark.parametrize(
-    "case", ["one", "missing", "twice", "damaged", "other data", "other samples"]
+    "case",
+    ["one", "missing", "twice", "damaged", "empty", "other data", "other samples", "other seed"],
 )
 def test_what_cannot_be_compared_is_one_line(
     case: str, runs: dict[str, Path], tmp_path: Path, capsys: Capture
@@ -97,6 +116,11 @@ def test_what_cannot_be_compared_is_one_line(
     elif case == "damaged":
         (other / "predictions.json").write_text("{")
         message = "is damaged"
+    elif case == "empty":
+        (other / "result.json").write_text("{}")
+        message = "seed must be a whole number"
+    elif case == "other seed":
+        given, message = [first, runs["metaformer-1"]], "give runs of the same seeds"
     elif case == "other data":
         change(other / "recipe.json", ("data", "arguments", "size"), 48)
         message = "only runs on the same split"
