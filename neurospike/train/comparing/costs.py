@@ -57,8 +57,8 @@ class Cost:
     work
         By convention.
     machine
-        Arithmetic and every read and write, in float32 on one machine, as in ``hw.contest``; None
-        where a spiking network cannot be lowered.
+        Arithmetic, and what products, events and neurons read and write, in float32 on one
+        machine, as in ``hw.contest``; None where a spiking network cannot be lowered.
     p50_ms, p99_ms
         Latency of one sample on the machine that compares; voxels and images are made before,
         kernel maps are not: every sample that a sensor gives needs its own.

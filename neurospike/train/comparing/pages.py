@@ -238,9 +238,9 @@ def _reading(score: str) -> str:
 
 
 _PARETO = (
-    "Energy of arithmetic and of every read and write in float32 on one machine; networks that no "
-    "other beats are filled and joined, and names are where there is room. Bars along y: 95 % "
-    "intervals, of networks that have one."
+    "Energy of arithmetic, and of what products, events and neurons read and write, in float32 on "
+    "one machine; networks that no other beats are filled and joined, and names are where there is "
+    "room. Bars along y: 95 % intervals, of networks that have one."
 )
 _GAPS = (
     "Efficiency gaps: how far apart a network's operations and its time are on this machine. The "
@@ -249,7 +249,7 @@ _GAPS = (
 _WORK = (
     "MMAC are multiply-accumulations, M adds what spikes accumulate and other additions, as they "
     "happened on the test samples. Arithmetic is priced at 45 nm (Horowitz 2014); with memory adds "
-    "every read and write of weights, activations, membranes and events.\n\n"
+    "what products, events and neurons read and write: weights, activations, membranes, events.\n\n"
     "Latency is of one sample on the machine that made this page, voxels and images made before, "
     "kernel maps of voxels not, networks in turns; a spiking network is not run on a chip here. "
     "Peak is what such an inference needs beside the loaded network."
