@@ -18,10 +18,7 @@ def forward(
     x: Tensor, gains: Tensor, rule: AdaptiveRule, states: Sequence[Tensor]
 ) -> tuple[Tensor, list[Tensor]]:
     """Spikes, and the last states where states are given."""
-    s = torch.empty_like(x)
-    if x.numel() == 0:
-        return s, [state.clone() for state in states]
-    last = list(map(torch.empty_like, states))
+    s, last = torch.empty_like(x), list(map(torch.empty_like, states))
     launch(
         adaptive_triton.adaptive_forward, x, plan("neurons.adaptive", x), x, s,
         *padded(states, 3), *padded(last, 3), gains, gains.shape[1], *sizes(x), rule.threshold,
@@ -35,11 +32,8 @@ def backward(
     states: Sequence[Tensor], wanted: tuple[bool, bool],
 ) -> Several:  # fmt: skip
     """Gradients of x and of given states, and of the gains where wanted."""
-    gx = torch.empty_like(x)
-    if x.numel() == 0:
-        return gx, torch.zeros_like(gains), [one.clone() for one in g_last]
+    gx, first = torch.empty_like(x), list(map(torch.empty_like, states))
     made = plan("neurons.adaptive_backward", x, states=rule.states)
-    first = list(map(torch.empty_like, states))
     shares = x.new_empty((4, sizes(x)[1]), dtype=torch.float32) if wanted[0] else None
     launch(
         adaptive_triton.adaptive_backward, x, made, x, *gradient(g, x), *padded(g_last, 3),

@@ -91,7 +91,7 @@ class Readout(Function):
 class SeveralStates(Function):
     """(x, coefficients, rule, passes, *states or none) -> spikes, and last states if any are given.
 
-    Without steps, the gradients of the last states are those of the first.
+    Passes are given one step and one neuron or more.
     """
 
     @staticmethod
@@ -103,6 +103,8 @@ class SeveralStates(Function):
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(x, coefficients, *states)
         ctx.rule, ctx.passes = rule, passes
+        if x.numel() == 0:  # no step, or no neuron
+            return torch.empty_like(x), *(state.clone() for state in states)
         s, last = passes.forward(x, coefficients, rule, states)
         return (s, *last)
 
@@ -112,10 +114,14 @@ class SeveralStates(Function):
         x, coefficients, *states = ctx.saved_tensors
         wanted = (ctx.needs_input_grad[1], any(ctx.needs_input_grad[4:]))
         g_last = _given(grads[1:], states)
-        gx, g_coefficients, first = ctx.passes.backward(
-            grads[0], g_last, x, coefficients, ctx.rule, states, wanted
-        )
-        return gx, g_coefficients, None, None, *(first or [None] * len(states))
+        if x.numel() == 0:
+            gx, g_coefficients, first = torch.empty_like(x), torch.zeros_like(coefficients), g_last
+        else:
+            gx, g_coefficients, first = ctx.passes.backward(
+                grads[0], g_last, x, coefficients, ctx.rule, states, wanted
+            )
+        g_first: Sequence[Tensor | None] = first or (None,) * len(states)
+        return gx, g_coefficients, None, None, *g_first
 
 
 def _given(grads: Sequence[Tensor | None], states: Sequence[Tensor]) -> list[Tensor]:

@@ -18,10 +18,7 @@ def forward(
     x: Tensor, keep: Tensor, rule: CubaRule, states: Sequence[Tensor]
 ) -> tuple[Tensor, list[Tensor]]:
     """Spikes, and the last states where states are given."""
-    s = torch.empty_like(x)
-    if x.numel() == 0:
-        return s, [state.clone() for state in states]
-    last = list(map(torch.empty_like, states))
+    s, last = torch.empty_like(x), list(map(torch.empty_like, states))
     launch(
         cuba_triton.cuba_forward, x, plan("neurons.cuba", x), x, s, *padded(states, 2),
         *padded(last, 2), keep, *sizes(x), rule.threshold,
@@ -35,11 +32,8 @@ def backward(
     states: Sequence[Tensor], wanted: tuple[bool, bool],
 ) -> Several:  # fmt: skip
     """Gradients of x and of given states, and of what is kept where wanted."""
-    gx = torch.empty_like(x)
-    if x.numel() == 0:
-        return gx, torch.zeros_like(keep), [one.clone() for one in g_last]
+    gx, first = torch.empty_like(x), list(map(torch.empty_like, states))
     made = plan("neurons.cuba_backward", x, states=2)
-    first = list(map(torch.empty_like, states))
     sums = x.new_empty((2, made.blocks), dtype=torch.float32) if wanted[0] else None
     launch(
         cuba_triton.cuba_backward, x, made, x, *gradient(g, x), *padded(g_last, 2),
