@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -11,15 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Shape = tuple[int, ...]
-
-
-def _reached(length: int, linear: Callable[[Tensor], Tensor]) -> Tensor:
-    """float64 (length,) outputs that each position feeds through a map with unit weights.
-
-    A position that a window meets k times gets k, whatever the border does to it. Every position
-    is sent through by itself: below autograd, where functions are counted, there is no gradient.
-    """
-    return linear(torch.eye(length, dtype=torch.float64)[:, None]).sum((1, 2))
 
 
 def over_axes(lines: list[Tensor]) -> Tensor:
@@ -44,15 +34,16 @@ def conv_fan_out(
     ``border`` is (padding in the order of ``F.pad``, mode) where the layer pads by itself.
     """
 
-    def linear(x: Tensor, axis: int) -> Tensor:
-        inside = padding if isinstance(padding, str) else padding[axis]
+    lines = []
+    for axis, length in enumerate(shape):
+        window = kernel[axis], stride[axis], dilation[axis]
         if border is not None:
             last = 2 * (len(shape) - 1 - axis)  # F.pad begins with the last axis
-            x, inside = F.pad(x, list(border[0][last : last + 2]), mode=border[1]), 0
-        ones = torch.ones(1, 1, kernel[axis], dtype=torch.float64)
-        return F.conv1d(x, ones, None, stride[axis], inside, dilation[axis])
-
-    return over_axes([_reached(n, partial(linear, axis=axis)) for axis, n in enumerate(shape)])
+            around, mode = border[0][last : last + 2], border[1]
+        else:
+            around, mode = _padding(padding, axis, kernel[axis], dilation[axis]), "constant"
+        lines.append(_conv_line(length, window, around, mode))
+    return over_axes(lines)
 
 
 @lru_cache(maxsize=256)
@@ -66,14 +57,41 @@ def transposed_fan_out(
 ) -> Tensor:
     """float64 (*shape) outputs that each position of a transposed convolution's input feeds."""
 
-    def linear(x: Tensor, axis: int) -> Tensor:
-        ones = torch.ones(1, 1, kernel[axis], dtype=torch.float64)
-        extra = output_padding[axis]
-        return F.conv_transpose1d(
-            x, ones, None, stride[axis], padding[axis], extra, 1, dilation[axis]
-        )
+    lines = []
+    for axis, length in enumerate(shape):
+        reach = dilation[axis] * (kernel[axis] - 1) + 1
+        outputs = (length - 1) * stride[axis] - 2 * padding[axis] + reach + output_padding[axis]
+        first = torch.arange(length) * stride[axis] - padding[axis]
+        line = torch.zeros(length, dtype=torch.float64)
+        for tap in range(0, reach, dilation[axis]):
+            line += (first + tap >= 0) & (first + tap < outputs)
+        lines.append(line)
+    return over_axes(lines)
 
-    return over_axes([_reached(n, partial(linear, axis=axis)) for axis, n in enumerate(shape)])
+
+def _padding(padding: Shape | str, axis: int, kernel: int, dilation: int) -> Shape:
+    """Positions before and after an axis; of an odd number, torch puts one more after it."""
+    if not isinstance(padding, str):
+        return padding[axis], padding[axis]
+    both = dilation * (kernel - 1) if padding == "same" else 0
+    return both // 2, both - both // 2
+
+
+def _conv_line(length: int, window: tuple[int, int, int], around: Shape, mode: str) -> Tensor:
+    """float64 (length,): in how many windows (kernel, stride, dilation) each position is.
+
+    A position that a window meets k times gets k, whatever the border does to it.
+    """
+    kernel, stride, dilation = window
+    positions = torch.arange(length, dtype=torch.float64)[None, None]
+    outside = {"value": -1.0} if mode == "constant" else {}
+    met = F.pad(positions, list(around), mode=mode, **outside)[0, 0].long()
+    last = len(met) - dilation * (kernel - 1)
+    windows = torch.zeros(len(met), dtype=torch.float64)
+    for tap in range(0, dilation * kernel, dilation):
+        windows[tap : last + tap : stride] += 1
+    inside = met >= 0
+    return torch.zeros(length, dtype=torch.float64).index_add_(0, met[inside], windows[inside])
 
 
 def events_through(values: Tensor, fan_out: Tensor) -> float:
