@@ -25,6 +25,7 @@ from neurospike.errors import ArgumentError
 from neurospike.files import write_atomically
 from neurospike.hw.prices import HOROWITZ45
 from neurospike.train import fit, load_recipe
+from neurospike.train.callbacks import BEST as BEST_WEIGHTS
 from neurospike.train.callbacks import RESUME
 from neurospike.train.comparing.comparing import compare
 from neurospike.train.comparing.contestants import read_contestants
@@ -36,7 +37,6 @@ from neurospike.train.sweeping.workers import Failure, run_on_cores
 
 RECIPE = "recipe.json"
 RESULT = "result.json"
-BEST_WEIGHTS = "best.safetensors"
 SPIKING = "spiking"
 OF_SOUND = ("ast",)
 SEEDS = (0, 1, 2)

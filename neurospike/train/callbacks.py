@@ -19,7 +19,7 @@ from neurospike import models
 from neurospike.files import write_atomically
 from neurospike.nn.together import processes
 from neurospike.train.deploying import rounded
-from neurospike.train.fading import fading_buffers
+from neurospike.train.fading import has_faded
 from neurospike.train.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -123,8 +123,8 @@ class RunFolder(lightning.Callback):
         }
         self.history.append(row)
         # What still fades cannot be deployed, however well it does.
-        ready = all(bool(faded == 1) for faded in fading_buffers(pl_module.model))
-        improved = validated and ready and metrics.get(self._column, 0.0) >= self.best
+        ready = validated and has_faded(pl_module.model)
+        improved = ready and metrics.get(self._column, 0.0) >= self.best
         if improved:
             self.best = metrics.get(self._column, 0.0)
             self.best_epoch = int(trainer.current_epoch)

@@ -8,7 +8,7 @@ from torch import nn
 
 from neurospike import baselines
 from neurospike.train.delays import delay_layers
-from neurospike.train.fading import fading_buffers
+from neurospike.train.fading import has_faded
 from neurospike.train.recipe import Recipe
 
 
@@ -33,4 +33,4 @@ def deployed(model: nn.Module, recipe: Recipe) -> nn.Module:
 
 def merges(model: nn.Module) -> bool:
     """Whether a network has parts to merge, and is far enough in its training for that."""
-    return baselines.merges(model) and all(bool(faded == 1) for faded in fading_buffers(model))
+    return baselines.merges(model) and has_faded(model)

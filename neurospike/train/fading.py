@@ -60,6 +60,11 @@ class FadeActivations(lightning.Callback):
         self.apply(pl_module, trainer.current_epoch, trainer.max_epochs)
 
 
+def has_faded(model: nn.Module) -> bool:
+    """Whether no activation of a network bends that deployment does without."""
+    return all(bool(faded == 1) for faded in fading_buffers(model))
+
+
 def fading_buffers(model: nn.Module) -> list[Tensor]:
     """How far each activation of a network that can fade has faded."""
     named = model.named_buffers()

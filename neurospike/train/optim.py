@@ -31,15 +31,18 @@ def build_optimizer(model: nn.Module, part: OptimizerPart) -> Optimizer:
 
 
 def _decaying(parameters: list[nn.Parameter], part: OptimizerPart) -> list[dict[str, Any]]:
+    decay = part.weight_decay
     if part.name == "sgd":
-        return [{"params": parameters, "weight_decay": part.weight_decay}]
-    # One number a channel is a bias, a norm or a scale: decaying them only shrinks what they scale.
-    whole = [p for p in parameters if p.ndim > 1 and p.numel() > p.shape[0]]
-    kept = {id(p) for p in whole}
+        return [{"params": parameters, "weight_decay": decay}]
     return [
-        {"params": whole, "weight_decay": part.weight_decay},
-        {"params": [p for p in parameters if id(p) not in kept], "weight_decay": 0.0},
+        {"params": [p for p in parameters if not _one_a_channel(p)], "weight_decay": decay},
+        {"params": [p for p in parameters if _one_a_channel(p)], "weight_decay": 0.0},
     ]
+
+
+def _one_a_channel(parameter: nn.Parameter) -> bool:
+    """A bias, a norm or a scale, also as (C, 1, 1): decaying them only shrinks what they scale."""
+    return parameter.ndim <= 1 or parameter.numel() == parameter.shape[0]
 
 
 def build_schedule(optimizer: Optimizer, part: SchedulePart, *, total_steps: int) -> LRScheduler:

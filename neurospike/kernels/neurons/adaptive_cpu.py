@@ -17,8 +17,8 @@ from neurospike.kernels.buffers import DTYPES, empty
 from neurospike.kernels.neurons import adaptive_numba as kernels
 from neurospike.kernels.neurons.autograd import Several
 from neurospike.kernels.neurons.cpu import Array, gradient, rows
-from neurospike.kernels.neurons.numba import chunk_columns, launch
-from neurospike.kernels.neurons.states import stacked, unstack
+from neurospike.kernels.neurons.numba import launch
+from neurospike.kernels.neurons.states import chunk_of, stacked, unstack
 
 
 def forward(
@@ -28,9 +28,9 @@ def forward(
     s, last = empty(x.shape, x), [empty(state.shape, x) for state in states]
     end = stacked(last, x, rule.states)
     launch(
-        kernels.adaptive_forward, rows(x), chunk(x), rows(s), stacked(states, x, rule.states), end,
-        _gains(gains, x), DTYPES[x.dtype](rule.threshold), rule.discretisation == "euler",
-        rule.reset == "soft",
+        kernels.adaptive_forward, rows(x), chunk_of(x), rows(s),
+        stacked(states, x, rule.states), end, _gains(gains, x), DTYPES[x.dtype](rule.threshold),
+        rule.discretisation == "euler", rule.reset == "soft",
     )  # fmt: skip
     unstack(end, last)
     return s, last
@@ -46,7 +46,7 @@ def backward(
     real = DTYPES[x.dtype]
     shares = np.empty((4, math.prod(x.shape[1:]) if wanted[0] else 0), real)
     launch(
-        kernels.adaptive_backward, rows(x), chunk(x), *gradient(g, x, chunk(x)),
+        kernels.adaptive_backward, rows(x), chunk_of(x), *gradient(g, x, chunk_of(x)),
         stacked(g_last, x, rule.states), stacked(states, x, rule.states), rows(gx), gbegin, shares,
         _gains(gains, x), real(rule.threshold), real(rule.surrogate.alpha),
         rule.discretisation == "euler", rule.reset == "soft", rule.detach_reset,
@@ -54,11 +54,6 @@ def backward(
     )  # fmt: skip
     unstack(gbegin, first)
     return gx, _summed(shares, gains) if wanted[0] else None, first
-
-
-def chunk(x: Tensor) -> int:
-    """Columns at a time: two states of each are recomputed, the second where gains learn."""
-    return chunk_columns(2 * x.shape[0], x.element_size())
 
 
 def _gains(gains: Tensor, x: Tensor) -> Array:

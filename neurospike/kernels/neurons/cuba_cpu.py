@@ -17,8 +17,8 @@ from neurospike.kernels.buffers import DTYPES, empty
 from neurospike.kernels.neurons import cuba_numba as kernels
 from neurospike.kernels.neurons.autograd import Several
 from neurospike.kernels.neurons.cpu import gradient, rows
-from neurospike.kernels.neurons.numba import chunk_columns, launch
-from neurospike.kernels.neurons.states import stacked, unstack
+from neurospike.kernels.neurons.numba import launch
+from neurospike.kernels.neurons.states import chunk_of, stacked, unstack
 
 
 def forward(
@@ -29,7 +29,7 @@ def forward(
     end = stacked(last, x, 2)
     real = DTYPES[x.dtype]
     launch(
-        kernels.cuba_forward, rows(x), _chunk(x), rows(s), stacked(states, x, 2), end,
+        kernels.cuba_forward, rows(x), chunk_of(x), rows(s), stacked(states, x, 2), end,
         real(keep[0]), real(keep[1]), real(rule.threshold), rule.reset == "soft",
         float(rule.scale),
     )  # fmt: skip
@@ -47,7 +47,7 @@ def backward(
     real = DTYPES[x.dtype]
     shares = np.empty((2, math.prod(x.shape[1:]) if wanted[0] else 0), real)
     launch(
-        kernels.cuba_backward, rows(x), _chunk(x), *gradient(g, x, _chunk(x)),
+        kernels.cuba_backward, rows(x), chunk_of(x), *gradient(g, x, chunk_of(x)),
         stacked(g_last, x, 2), stacked(states, x, 2), rows(gx), gbegin, shares, real(keep[0]),
         real(keep[1]), real(rule.threshold), real(rule.surrogate.alpha), rule.reset == "soft",
         float(rule.scale), rule.detach_reset, rule.surrogate.code,
@@ -56,8 +56,3 @@ def backward(
     if not wanted[0]:
         return gx, None, first
     return gx, torch.from_numpy(shares.sum(1, dtype=np.float64)).to(keep.dtype), first
-
-
-def _chunk(x: Tensor) -> int:
-    # Two states are recomputed: membranes, and currents where decays learn.
-    return chunk_columns(2 * x.shape[0], x.element_size())

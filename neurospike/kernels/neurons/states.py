@@ -9,6 +9,7 @@ from torch import Tensor
 
 from neurospike.kernels.buffers import DTYPES
 from neurospike.kernels.neurons.cpu import Array
+from neurospike.kernels.neurons.numba import chunk_columns
 
 
 def stacked(states: Sequence[Tensor], x: Tensor, count: int) -> Array:
@@ -18,6 +19,12 @@ def stacked(states: Sequence[Tensor], x: Tensor, count: int) -> Array:
         return np.empty((count, 0), real)
     rows = [state.detach().contiguous().numpy().reshape(-1) for state in states]
     return np.stack(rows).astype(real, copy=False)
+
+
+def chunk_of(x: Tensor) -> int:
+    """Columns at a time on the way back, which recomputes two states of each: the membrane, and
+    the other one where coefficients learn."""
+    return chunk_columns(2 * x.shape[0], x.element_size())
 
 
 def unstack(rows: Array, states: Sequence[Tensor]) -> None:
