@@ -59,17 +59,16 @@ class Job:
     macs: int | None = None
     side: int | None = None
 
-    def recipe(self, epochs: int | None) -> Recipe:
+    def recipe(self, share: float = 1.0) -> Recipe:
         own = load_recipe(self.task)
         sized = {"parameters": self.parameters, "macs": self.macs, "image_size": self.side}
         recipe = own if self.model == SPIKING else with_baseline(own, self.model, **sized)
-        if epochs is None:
-            return recipe
+        epochs = max(1, round(share * recipe.training.epochs))
         training = recipe.training.model_copy(update={"epochs": epochs})
         return recipe.model_copy(update={"training": training})
 
     def folder(self, runs: Path) -> Path:
-        return runs / f"{self.recipe(None).name}-{self.seed}"
+        return runs / f"{self.recipe().name}-{self.seed}"
 
 
 @dataclass(frozen=True)
@@ -78,14 +77,15 @@ class Plan:
 
     runs: Path
     roots: dict[str, Path | None]
-    epochs: int | None
+    share: float
+    """Of each recipe's epochs."""
 
 
 def train(plan: Plan, job: Job) -> dict[str, Any]:
     """The run's result, from its folder if it has ended."""
     folder = job.folder(plan.runs)
     result = folder / RESULT
-    recipe = job.recipe(plan.epochs)
+    recipe = job.recipe(plan.share)
     check_same(recipe, folder)
     if not result.is_file():
         fit(
@@ -199,7 +199,7 @@ def _side(plan: Plan, job: Job, macs: int) -> int:
     known = models.read_info(job.folder(plan.runs) / BEST_WEIGHTS).arguments
     shape = {name: known[name] for name in ("in_channels", "num_classes")}
     for side in SIDES:
-        image = replace(job, side=side).recipe(None).image
+        image = replace(job, side=side).recipe().image
         if image is None:  # no baseline is without one
             break
         try:
@@ -243,11 +243,11 @@ def main() -> None:
     parser.add_argument("--clouds", type=Path, required=True, help="ModelNet10 as voxels")
     parser.add_argument("--runs", type=Path, default=Path("runs/baselines"))
     parser.add_argument("--page", type=Path, default=PAGE, help="whose tables are written")
-    parser.add_argument("--epochs", type=int, help="instead of each recipe's number")
+    parser.add_argument("--share", type=float, default=1.0, help="of each recipe's epochs [1]")
     parser.add_argument("--workers", type=int, help="processes of one thread [all cores]")
     given = parser.parse_args()
     roots = {"solids": None, "fsdd": given.fsdd, "chairs-monitors": given.clouds}
-    plan = Plan(given.runs, roots, given.epochs)
+    plan = Plan(given.runs, roots, given.share)
     first = train_all(plan, first_round(), given.workers)
     second = train_all(plan, second_round(first), given.workers)
     third = train_all(plan, third_round(plan, second), given.workers)

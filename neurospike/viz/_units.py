@@ -32,4 +32,16 @@ def amount(value: float, base: str) -> str:
     ('1.25 ms', '0 pJ')
     """
     factor, unit = fitting(value, base)
-    return f"{value / factor:.3g} {unit}"
+    return f"{three_digits(value / factor)} {unit}"
+
+
+def three_digits(value: float) -> str:
+    """A number to three digits, its thousands set apart in the place of an exponent.
+
+    Examples
+    --------
+    >>> three_digits(0.01234), three_digits(1266.0), three_digits(999.6)
+    ('0.0123', '1,270', '1,000')
+    """
+    short = f"{value:.3g}"
+    return f"{float(short):,.0f}" if abs(float(short)) >= 1000 else short

@@ -11,6 +11,7 @@ import numpy as np
 
 from neurospike.errors import ArgumentError
 from neurospike.viz._figure import COLOURS, INK, figure
+from neurospike.viz._units import three_digits
 
 _NAMED = 4.0  # per cent of the time: room enough for a name
 _LETTERS = 18
@@ -57,7 +58,7 @@ def efficiency_gaps(
             axes.plot(low, place, "o", color=COLOURS[0])
             axes.plot(high, place, "|", color=COLOURS[1], markersize=12, markeredgewidth=2.5)
             axes.annotate(
-                f"{high / low:.3g}x", (max(low, high), place), (8, 0),
+                f"{three_digits(high / low)}x", (max(low, high), place), (8, 0),
                 textcoords="offset points", va="center", fontsize=8, color=INK,
             )  # fmt: skip
         axes.set_yticks(

@@ -69,6 +69,25 @@ def test_learns(name: str) -> None:
     assert_learns(small(name), torch.rand(4, 3, 32, 32), classes=4)
 
 
+def test_gradients_of_star_relu_are_those_of_its_equation() -> None:
+    star = StarReLU().double()
+    with torch.no_grad():
+        star.scale.fill_(0.9)
+        star.bias.fill_(-0.4)
+    x = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
+
+    def by_equation(x: torch.Tensor, scale: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        return scale * torch.clamp(x, min=0) ** 2 + bias
+
+    inputs = (x, star.scale, star.bias)
+    weights = torch.randn(3, 4, dtype=torch.float64)
+    expected = torch.autograd.grad((weights * by_equation(*inputs)).sum(), inputs)
+    for found, wanted in zip(
+        torch.autograd.grad((weights * star(x)).sum(), inputs), expected, strict=True
+    ):
+        torch.testing.assert_close(found, wanted)
+
+
 def test_star_relu_keeps_a_normal_input_normal() -> None:
     star = StarReLU().double()
     with torch.no_grad():

@@ -62,19 +62,19 @@ def test_a_run_of_another_recipe_is_not_taken_for_this_one(
 ) -> None:
     job = tool.Job("solids", "vit", 0)
     folder = job.folder(tmp_path)
-    tool.check_same(job.recipe(None), folder)  # nothing there yet
+    tool.check_same(job.recipe(), folder)  # nothing there yet
     folder.mkdir()
-    trial = job.recipe(1).model_dump(mode="json")
+    trial = job.recipe(0.01).model_dump(mode="json")
     (folder / "recipe.json").write_text(json.dumps(trial), encoding="utf-8")
-    tool.check_same(job.recipe(1), folder)
+    tool.check_same(job.recipe(0.01), folder)
     with pytest.raises(ArgumentError, match=r"solids-vit-0: .* another recipe \(training\)"):
-        tool.check_same(job.recipe(None), folder)
+        tool.check_same(job.recipe(), folder)
 
 
 def test_nothing_is_chosen_where_a_run_failed(
     tool: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    plan = tool.Plan(tmp_path, {"solids": None}, None)
+    plan = tool.Plan(tmp_path, {"solids": None}, 1.0)
     with pytest.raises(SystemExit, match="1 of 1 runs failed"):
         tool.train_all(plan, [tool.Job("solids", "goliath", 0)], 1)
     assert "goliath" in capsys.readouterr().out

@@ -12,6 +12,7 @@ from neurospike import viz
 from neurospike.train.comparing.contestants import SHARE, Contestant
 from neurospike.train.comparing.costs import Cost
 from neurospike.train.comparing.waterline import Waterline
+from neurospike.viz._units import three_digits
 
 _PJ_PER_UJ = 1e6
 
@@ -43,9 +44,9 @@ def table(found: Mapping[str, Any]) -> list[dict[str, str]]:
             found["score"]: _share(row),
             "seeds": str(len(row["seeds"])),
             "parameters": f"{row['parameters']:,}",
-            "MMAC": f"{row['work']['exact']['macs'] / 1e6:.3g}",
-            "M adds": f"{_adds(row) / 1e6:.3g}",
-            "arithmetic µJ": f"{row['work']['exact']['energy_pj'] / _PJ_PER_UJ:.3g}",
+            "MMAC": three_digits(row["work"]["exact"]["macs"] / 1e6),
+            "M adds": three_digits(_adds(row) / 1e6),
+            "arithmetic µJ": _micro(row["work"]["exact"]["energy_pj"]),
             "with memory µJ": _of_machine(row),
             "p50 ms": f"{row['p50_ms']:.2f}",
             "p99 ms": f"{row['p99_ms']:.2f}",
@@ -203,10 +204,10 @@ def _energies(found: Mapping[str, Any]) -> list[dict[str, str]]:
     return [
         {
             "network": row["name"],
-            **{name: f"{work['energy_pj'] / _PJ_PER_UJ:.3g}" for name, work in row["work"].items()},
+            **{name: _micro(work["energy_pj"]) for name, work in row["work"].items()},
             "one machine, with memory": _of_machine(row),
             "efficiency": f"{100 * row['efficiency']:.2g} %",
-            "gap": f"{row['gap']:.3g}x",
+            "gap": f"{three_digits(row['gap'])}x",
         }
         for row in found["networks"]
     ]
@@ -214,13 +215,18 @@ def _energies(found: Mapping[str, Any]) -> list[dict[str, str]]:
 
 def _of_machine(row: Mapping[str, Any]) -> str:
     energy = _energy(row)
-    return "unknown" if energy is None else f"{energy / _PJ_PER_UJ:.3g}"
+    return "unknown" if energy is None else _micro(energy)
 
 
 def _of_chip(one: Mapping[str, Any]) -> str:
     if "energy_pj" not in one:
         return str(one["refused"])
-    return f"{one['energy_pj'] / _PJ_PER_UJ:.3g} µJ"
+    return f"{_micro(one['energy_pj'])} µJ"
+
+
+def _micro(energy_pj: float) -> str:
+    """An energy in µJ."""
+    return three_digits(energy_pj / _PJ_PER_UJ)
 
 
 def _title(score: str) -> str:

@@ -115,3 +115,9 @@ def test_an_accuracy_has_an_interval(tmp_path: Path) -> None:
     assert table(found)[-1]["accuracy"] == "40.0 % (19.3 to 68.0)"
     text = write_page(compared, found, tmp_path / "page.html").read_text()
     assert "Wilson" in text
+
+
+def test_thousands_are_set_apart(tmp_path: Path) -> None:
+    found = document(rows(tmp_path))
+    found["networks"][0]["work"]["exact"]["macs"] = 1_266_400_000
+    assert {line["MMAC"] for line in table(found)} > {"1,270"}
