@@ -78,3 +78,39 @@ def test_nothing_is_chosen_where_a_run_failed(
     with pytest.raises(SystemExit, match="1 of 1 runs failed"):
         tool.train_all(plan, [tool.Job("solids", "goliath", 0)], 1)
     assert "goliath" in capsys.readouterr().out
+
+
+EVERY = "Every baseline on solids, one seed"
+
+
+@pytest.mark.parametrize(
+    ("rounds", "titles"),
+    [
+        (1, [EVERY, "Those of sound on fsdd, one seed"]),
+        (2, ["solids, 3 seeds", "chairs-monitors, 3 seeds", "fsdd, 3 seeds", EVERY]),
+    ],
+)
+def test_tables_are_of_the_rounds_that_were_trained(
+    tool: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    rounds: int,
+    titles: list[str],
+) -> None:
+    shown: list[set[str]] = []
+
+    def stand_in(_plan: Any, jobs: list[Any]) -> str:
+        shown.append({job.task for job in jobs})
+        return "| table |"
+
+    monkeypatch.setattr(tool, "_table", stand_in)
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{tool.BEGIN}\nold\n{tool.END}\nafter\n", encoding="utf-8")
+    first = scored(tool.first_round())
+    second = tool.second_round(first) if rounds > 1 else []
+    tool.write_tables(tool.Plan(tmp_path, {}, 1.0), [*first], second, page)
+    text = page.read_text(encoding="utf-8")
+    assert [line[4:] for line in text.splitlines() if line.startswith("### ")] == titles
+    assert "old" not in text
+    assert text.startswith("before\n") and text.endswith("\nafter\n")
+    assert all(len(tasks) == 1 for tasks in shown)
