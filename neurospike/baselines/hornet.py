@@ -207,6 +207,7 @@ add(
         build=build_hornet,
         parameters=22_409_512,
         source="arXiv:2207.14284, HorNet-T 7x7 (22 M; exact: mmpretrain's model zoo)",
+        least=(32, 16),
         # Small images keep twice the pixels, and few steps need branches that already act: 0.1 is
         # what arXiv:2103.17239, section 2, starts networks of up to 18 layers at.
         cpu={

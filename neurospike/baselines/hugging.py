@@ -348,4 +348,5 @@ _add(
         "num_hidden_layers": 4,
     },
     example=(1, 527, (128, 1024)),
+    least=(16, 8),
 )

@@ -200,6 +200,7 @@ add(
         build=build_inceptionnext,
         parameters=4.2e6,
         source="arXiv:2303.16900, InceptionNeXt-A (github.com/sail-sg/inceptionnext, atto)",
+        least=(32, 16),
         # Small images keep twice the pixels, and few steps need branches that already act: 0.1 is
         # what arXiv:2103.17239, section 2, starts networks of up to 18 layers at.
         cpu={

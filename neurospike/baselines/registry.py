@@ -40,7 +40,9 @@ class Baseline:
     example
         (in_channels, num_classes, image_size) of the published number of parameters.
     multiple
-        Image sizes must be a multiple of this, and no less; 1 takes any.
+        Image sizes must be a multiple of this, and no less; 1 takes any from ``least`` on.
+    least
+        Smallest sides that the published and the CPU size take, where strides ask for more.
     needs
         The extra that has to be installed, if any.
     """
@@ -54,6 +56,7 @@ class Baseline:
     takes: Literal["images", "points", "model"] = "images"
     example: tuple[int, int, int | tuple[int, int]] = (3, 1000, 224)
     multiple: int = 1
+    least: tuple[int, int] = (1, 1)
     needs: str | None = None
 
 

@@ -258,6 +258,7 @@ add(
         build=build_vanillanet,
         parameters=15.5e6,
         source="arXiv:2305.12972, VanillaNet-5; parameters of the deployed form",
+        least=(32, 32),
         # Three sixteenths of the published widths; the strides leave 2 x 2 of 64 pixels.
         cpu={"widths": (96, 192, 384, 768)},
     )

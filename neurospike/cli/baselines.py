@@ -79,7 +79,12 @@ def _image_sizes(name: str) -> str:
         return "as the model"
     if family.takes == "points":
         return "any number"
-    return f"multiples of {family.multiple}" if family.multiple > 1 else "any"
+    if family.multiple > 1:
+        return f"multiples of {family.multiple}"
+    published, cpu = family.least
+    if published == 1:
+        return "any"
+    return f"from {published}" + (f", cpu {cpu}" if cpu != published else "")
 
 
 def _parameters(

@@ -34,6 +34,20 @@ def test_every_family_says_where_it_comes_from(name: str) -> None:
     assert family.multiple >= 1
 
 
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("name", ["ast", "hornet", "inceptionnext", "vanillanet"])
+def test_the_smallest_side_is_the_one_that_is_told(name: str, place: int) -> None:
+    if name == "ast":
+        pytest.importorskip("transformers")
+    family, size = baselines.find(name), ("published", "cpu")[place]
+    least = family.least[place]
+    shape = {"in_channels": family.example[0], "num_classes": 2, "size": size}
+    with torch.device("meta"):
+        baselines.create(name, image_size=least, **shape)
+        with pytest.raises(ArgumentError, match=f"image_size: .*{least}"):
+            baselines.create(name, image_size=least - 1, **shape)
+
+
 BAD = {
     "name": ("convnet", {}, r"name: must be one of .*convnext, .*, timm:NAME; got 'convnet'"),
     "empty": ("", {}, "name: must be one of .*; got ''"),

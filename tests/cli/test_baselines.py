@@ -24,6 +24,7 @@ def test_json_holds_sizes_and_parameters(capsys: pytest.CaptureFixture[str]) -> 
     assert rows["swin"]["published"]["parameters"] == rows["swin"]["published"]["built"]
     assert rows["swin"]["published"]["built"] == 28_288_354
     assert rows["swin"]["image_sizes"] == "multiples of 32"
+    assert rows["hornet"]["image_sizes"] == "from 32, cpu 16"
     assert rows["ast"]["published"]["image_size"] == [128, 1024]
     assert rows["ast"]["cpu"]["in_channels"] == 1
     assert rows["pointnet"]["takes"] == "points"
