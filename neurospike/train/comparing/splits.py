@@ -84,7 +84,9 @@ def _other_samples(run: Run, other: Run) -> ArgumentError:
 def _task(run: Run) -> str:
     """What samples are and how they are scored; of equal tasks the same words."""
     data, detect = run.recipe.data, run.recipe.detect
-    arguments = json.dumps(data.arguments, sort_keys=True)
+    # What is held out of training changes no test sample.
+    chosen = {name: value for name, value in data.arguments.items() if name != "validation"}
+    arguments = json.dumps(chosen, sort_keys=True)
     # The average precision is of the first class.
     score = run.score if detect is None else f"{run.score} of {detect.classes[0]}"
     return f"{data.name} {arguments} ({data.protocol}{_every(run.recipe)}, {score})"

@@ -75,6 +75,13 @@ def test_other_data_may_have_any_seeds(tmp_path: Path, digits: Recipe) -> None:
     assert len(read_contestants(folders)) == 2
 
 
+def test_what_is_held_out_of_training_is_no_other_test_split(
+    tmp_path: Path, digits: Recipe
+) -> None:
+    image = with_baseline(changed(digits, "data", arguments={"validation": 0.2}), "convnext")
+    assert len(read_contestants(pair(tmp_path, {"recipe": digits}, {"recipe": image}))) == 2
+
+
 def test_other_data_has_the_same_labels_whatever_the_seed(tmp_path: Path, digits: Recipe) -> None:
     image = with_baseline(digits, "convnext")
     labels = {"labels": [0] * 12, "best": [0] * 12}
