@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from neurospike import models
 from neurospike.errors import ArgumentError
@@ -134,7 +136,19 @@ def baseline(
         inspect.signature(family.build).bind(in_channels, num_classes, (height, width), **given)
     except TypeError as error:
         raise ArgumentError(f"baselines.create: {network}: {error}.") from error
-    return family.build(in_channels, num_classes, (height, width), **given)
+    built = family.build(in_channels, num_classes, (height, width), **given)
+    return _channels_last(built) if family.takes == "images" else built
+
+
+def _channels_last(built: nn.Module) -> nn.Module:
+    """The same numbers and shapes, with channels last in memory.
+
+    Convolutions, their gradients and the norms between them are faster so, on CPUs and on tensor
+    cores. Networks whose shapes their first input decides stay as they are.
+    """
+    if any(is_lazy(parameter) for parameter in built.parameters()):
+        return built
+    return built.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
 def create(

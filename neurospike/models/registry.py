@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from neurospike.errors import ArgumentError, DataError
@@ -147,13 +148,24 @@ def load(path: str | Path, *, factory: str | None = None) -> nn.Module:
     try:
         model = _FACTORIES[info.factory](**info.arguments)
         # Assigned, so that float64 weights stay float64.
-        model.load_state_dict(state, assign=True)
+        model.load_state_dict(_laid_out(state, model), assign=True)
     except (TypeError, RuntimeError, ArgumentError) as error:
         reason = " ".join(str(error).split())
         raise DataError(
             f"{path}: its weights do not fit {info.factory}({info.arguments}): {reason}"
         ) from error
     return model.eval()
+
+
+def _laid_out(state: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """Weights with the strides that the factory chose, such as channels last: files have none."""
+    own = model.state_dict()
+    return {
+        name: torch.empty_like(own[name], dtype=value.dtype).copy_(value)
+        if name in own and own[name].shape == value.shape and own[name].stride() != value.stride()
+        else value
+        for name, value in state.items()
+    }
 
 
 def read_info(path: str | Path) -> CheckpointInfo:

@@ -2,12 +2,13 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from neurospike import baselines
+from neurospike import baselines, models
 from neurospike.baselines import Baseline
 from neurospike.errors import ArgumentError
 
@@ -91,6 +92,22 @@ def test_no_library_is_imported_and_a_missing_one_is_named() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "transformers not installed: pip install 'neurospike[baselines]'."
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_images_have_channels_last_in_memory_also_after_loading(
+    tmp_path: Path, dtype: torch.dtype
+) -> None:
+    shape = {"in_channels": 4, "num_classes": 2, "image_size": 32}
+    model = baselines.create("inceptionnext", **shape, size="cpu").to(dtype)
+    models.save(model, tmp_path / "net.safetensors")
+    loaded = models.load(tmp_path / "net.safetensors")
+    for name, weight in model.named_parameters():
+        other = loaded.get_parameter(name)
+        assert weight.dim() != 4 or weight.is_contiguous(memory_format=torch.channels_last)
+        assert other.stride() == weight.stride()
+        assert other.dtype == dtype
+        torch.testing.assert_close(other, weight, rtol=0.0, atol=0.0)
 
 
 def test_users_add_families_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
