@@ -70,8 +70,9 @@ def test_four_scans_are_learnt_to_the_box() -> None:
     x, boxes, labels = batch(4)
     model = small()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
-    rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-2, 150)
-    for _ in range(150):
+    # At 150 steps the scores still lie beside the threshold, and rounding decides.
+    rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-2, 300)
+    for _ in range(300):
         loss = model.loss(model(x), boxes, labels)["loss"]
         optimizer.zero_grad()
         loss.backward()
