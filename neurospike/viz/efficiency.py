@@ -123,7 +123,7 @@ def waterline_plot(
             f"waterline, {waterline:.3g} operations a byte", (100, waterline), (0, 4),
             textcoords="offset points", ha="right", fontsize=9, color=COLOURS[1],
         )  # fmt: skip
-        above.set(ylabel="operations a byte", ylim=(floor, max(heights.max(), waterline) * 2.2))
+        above.set(ylabel="operations a byte", ylim=(floor, max(heights.max(), waterline) * 8))
         _name(above, kept, starts, widths, heights)
         reached = 100 * np.array([float(layer["efficiency"]) for layer in kept])
         could = 100 * np.array([float(layer["attainable"]) for layer in kept])
