@@ -15,6 +15,7 @@ from neurospike.viz._units import three_digits
 
 _NAMED = 4.0  # per cent of the time: room enough for a name
 _LETTERS = 18
+_HEADROOM = 0.4  # of what the layers span: room for an upright name of 14 letters
 
 
 def efficiency_gaps(
@@ -112,7 +113,7 @@ def waterline_plot(
     under = heights < waterline
     with figure(out, 8.6, 5.4) as drawing:
         above, below = drawing.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-        floor = heights.min() / 2
+        floor = min(heights.min(), waterline) / 2
         above.set_yscale("log")
         above.bar(
             starts, heights - floor, widths, bottom=floor, align="edge", linewidth=0.6,
@@ -123,7 +124,9 @@ def waterline_plot(
             f"waterline, {waterline:.3g} operations a byte", (100, waterline), (0, 4),
             textcoords="offset points", ha="right", fontsize=9, color=COLOURS[1],
         )  # fmt: skip
-        above.set(ylabel="operations a byte", ylim=(floor, max(heights.max(), waterline) * 8))
+        top = max(heights.max(), waterline)
+        # A share of the axis, which is logarithmic: as much room whatever the layers span.
+        above.set(ylabel="operations a byte", ylim=(floor, top * (top / floor) ** _HEADROOM))
         _name(above, kept, starts, widths, heights)
         reached = 100 * np.array([float(layer["efficiency"]) for layer in kept])
         could = 100 * np.array([float(layer["attainable"]) for layer in kept])
