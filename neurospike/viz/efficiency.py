@@ -15,7 +15,7 @@ from neurospike.viz._units import three_digits
 
 _NAMED = 4.0  # per cent of the time: room enough for a name
 _LETTERS = 18
-_HEADROOM = 0.4  # of what the layers span: room for an upright name of 14 letters
+_HEADROOM = 0.6  # of what the layers span: room for an upright name of so many letters
 
 
 def efficiency_gaps(
@@ -123,6 +123,7 @@ def waterline_plot(
         above.annotate(
             f"waterline, {waterline:.3g} operations a byte", (100, waterline), (0, 4),
             textcoords="offset points", ha="right", fontsize=9, color=COLOURS[1],
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.0},
         )  # fmt: skip
         top = max(heights.max(), waterline)
         # A share of the axis, which is logarithmic: as much room whatever the layers span.
